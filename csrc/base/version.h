@@ -1,0 +1,11 @@
+/* The version of the library, in its one place.
+ *
+ * The binding hands it to Lua as `_VERSION` and puts it into the User-Agent; the Makefile reads it from this
+ * line. The rockspec is for the tree as it stands (scm) and has none.
+ */
+#ifndef TRAIL_BASE_VERSION_H
+#define TRAIL_BASE_VERSION_H
+
+#define TRAIL_VERSION "0.1.0"
+
+#endif

@@ -1,0 +1,47 @@
+/* Readiness of descriptors and one timer, behind one pollable descriptor. One file per backend.
+ *
+ * Interest is recorded at once and handed to the kernel only just before waiting, and only where it
+ * differs from what the kernel has: libcurl drops and takes up interest in a kept-alive connection with each
+ * request, which so costs no system call. A close is never deferred: a descriptor leaves the set before its
+ * number can be used again. The poller knows which sockets are ours, so that a child can close its copies.
+ */
+#ifndef TRAIL_NET_POLLER_H
+#define TRAIL_NET_POLLER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/status.h"
+
+enum { TRAIL_READABLE = 1, TRAIL_WRITABLE = 2, TRAIL_BROKEN = 4 };
+
+struct trail_ready {
+  int fd;
+  unsigned events;
+};
+
+struct trail_poller;
+
+TRAIL_MUST_USE enum trail_status trail_poller_create(struct trail_poller **out);
+void trail_poller_destroy(struct trail_poller *poller); /* closes no socket but its own */
+
+/* For the child of a fork: closes its copies of every descriptor, and leaves the parent's set untouched. */
+void trail_poller_abandon(struct trail_poller *poller);
+
+TRAIL_MUST_USE enum trail_status trail_poller_opened(struct trail_poller *poller, int fd);
+void trail_poller_closing(struct trail_poller *poller, int fd);
+
+/* `events` of TRAIL_READABLE and TRAIL_WRITABLE; 0 drops the interest. */
+TRAIL_MUST_USE enum trail_status trail_poller_want(struct trail_poller *poller, int fd,
+                                                   unsigned events);
+
+/* Waits at most `timeout_us` (negative: without end) and fills up to `max` of `ready`.
+ * Returns how many, 0 when the time ran out, -1 when a signal came. */
+int trail_poller_wait(struct trail_poller *poller, int64_t timeout_us, struct trail_ready *ready,
+                      int max);
+
+/* For a host's loop: the descriptor is readable when a socket is ready or boot time `at_us` has come. */
+int trail_poller_fd(const struct trail_poller *poller);
+void trail_poller_arm(struct trail_poller *poller, int64_t at_us);
+
+#endif

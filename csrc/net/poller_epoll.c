@@ -1,0 +1,189 @@
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "net/poller.h"
+
+/* What is known of a descriptor, found by its number. */
+struct interest {
+  unsigned char wanted;
+  unsigned char applied; /* what the kernel was told */
+  bool ours;             /* opened and closed through us, so a change may wait */
+  bool dirty;            /* listed in `changes` */
+};
+
+struct trail_poller {
+  int epoll;
+  int timer;
+  int64_t armed_us; /* TRAIL_NEVER: the timer is off */
+  struct interest *table;
+  int *changes; /* as long as the table: each descriptor is listed at most once */
+  int capacity;
+  int changed;
+};
+
+/* ---- the table ---------------------------------------------------------------------------- */
+
+static enum trail_status table_reserve(struct trail_poller *poller, int fd) {
+  if (fd < poller->capacity) return TRAIL_OK;
+  int capacity = (fd + 64) / 64 * 64 + 64;
+  struct interest *table = trail_memory_zalloc((size_t)capacity, sizeof *table);
+  int *changes = trail_memory_zalloc((size_t)capacity, sizeof *changes);
+  if (!table || !changes) {
+    trail_memory_free(table);
+    trail_memory_free(changes);
+    return TRAIL_NO_MEMORY;
+  }
+  if (poller->capacity) {
+    memcpy(table, poller->table, (size_t)poller->capacity * sizeof *table);
+    memcpy(changes, poller->changes, (size_t)poller->changed * sizeof *changes);
+  }
+  trail_memory_free(poller->table);
+  trail_memory_free(poller->changes);
+  poller->table = table;
+  poller->changes = changes;
+  poller->capacity = capacity;
+  return TRAIL_OK;
+}
+
+static void tell_kernel(struct trail_poller *poller, int fd) {
+  struct interest *it = &poller->table[fd];
+  if (it->wanted == it->applied) return;
+  struct epoll_event event = {.data.fd = fd};
+  if (it->wanted & TRAIL_READABLE) event.events |= EPOLLIN;
+  if (it->wanted & TRAIL_WRITABLE) event.events |= EPOLLOUT;
+  int operation = !it->applied ? EPOLL_CTL_ADD : it->wanted ? EPOLL_CTL_MOD : EPOLL_CTL_DEL;
+  /* A refusal means the descriptor is gone; libcurl notices by itself when it uses it. */
+  if (epoll_ctl(poller->epoll, operation, fd, &event) != 0 && errno == ENOENT && it->wanted)
+    (void)epoll_ctl(poller->epoll, EPOLL_CTL_ADD, fd, &event);
+  it->applied = it->wanted;
+}
+
+static void apply_changes(struct trail_poller *poller) {
+  for (int i = 0; i < poller->changed; i++) {
+    int fd = poller->changes[i];
+    poller->table[fd].dirty = false;
+    tell_kernel(poller, fd);
+  }
+  poller->changed = 0;
+}
+
+enum trail_status trail_poller_opened(struct trail_poller *poller, int fd) {
+  enum trail_status status = table_reserve(poller, fd);
+  if (status != TRAIL_OK) return status;
+  struct interest *it = &poller->table[fd];
+  it->wanted = it->applied = 0;
+  it->ours = true;
+  return TRAIL_OK;
+}
+
+void trail_poller_closing(struct trail_poller *poller, int fd) {
+  if (fd >= poller->capacity) return;
+  struct interest *it = &poller->table[fd];
+  it->wanted = 0;
+  tell_kernel(poller, fd);
+  it->ours = false;
+}
+
+enum trail_status trail_poller_want(struct trail_poller *poller, int fd, unsigned events) {
+  enum trail_status status = table_reserve(poller, fd);
+  if (status != TRAIL_OK) return status;
+  struct interest *it = &poller->table[fd];
+  it->wanted = (unsigned char)events;
+  if (!it->ours && !events) { /* the resolver's: closed right after this, behind our back */
+    tell_kernel(poller, fd);
+  } else if (!it->dirty && it->wanted != it->applied) {
+    it->dirty = true;
+    poller->changes[poller->changed++] = fd;
+  }
+  return TRAIL_OK;
+}
+
+/* ---- waiting ------------------------------------------------------------------------------ */
+
+static int milliseconds_up(int64_t us) {
+  if (us < 0) return -1;
+  int64_t ms = (us + 999) / 1000;
+  return ms > 3600000 ? 3600000 : (int)ms;
+}
+
+static void drain_timer(struct trail_poller *poller) {
+  uint64_t expirations;
+  (void)!read(poller->timer, &expirations, sizeof expirations);
+  poller->armed_us = TRAIL_NEVER;
+}
+
+int trail_poller_wait(struct trail_poller *poller, int64_t timeout_us, struct trail_ready *ready,
+                      int max) {
+  struct epoll_event events[64];
+  apply_changes(poller);
+  if (max > 64) max = 64;
+  int count = epoll_wait(poller->epoll, events, max, milliseconds_up(timeout_us));
+  if (count < 0) return errno == EINTR ? -1 : 0;
+  int filled = 0;
+  for (int i = 0; i < count; i++) {
+    if (events[i].data.fd == poller->timer) {
+      drain_timer(poller);
+      continue;
+    }
+    unsigned seen = 0;
+    if (events[i].events & EPOLLIN) seen |= TRAIL_READABLE;
+    if (events[i].events & EPOLLOUT) seen |= TRAIL_WRITABLE;
+    if (events[i].events & (EPOLLERR | EPOLLHUP)) seen |= TRAIL_BROKEN;
+    ready[filled++] = (struct trail_ready){.fd = events[i].data.fd, .events = seen};
+  }
+  return filled;
+}
+
+int trail_poller_fd(const struct trail_poller *poller) { return poller->epoll; }
+
+void trail_poller_arm(struct trail_poller *poller, int64_t at_us) {
+  apply_changes(poller);
+  if (at_us == poller->armed_us) return;
+  struct itimerspec when = {0};
+  if (at_us != TRAIL_NEVER) {
+    if (at_us < 1) at_us = 1; /* zero would switch the timer off */
+    when.it_value.tv_sec = at_us / 1000000;
+    when.it_value.tv_nsec = at_us % 1000000 * 1000;
+  }
+  timerfd_settime(poller->timer, TFD_TIMER_ABSTIME, &when, NULL);
+  poller->armed_us = at_us;
+}
+
+/* ---- life ---------------------------------------------------------------------------------- */
+
+enum trail_status trail_poller_create(struct trail_poller **out) {
+  struct trail_poller *poller = trail_memory_zalloc(1, sizeof *poller);
+  *out = NULL;
+  if (!poller) return TRAIL_NO_MEMORY;
+  poller->armed_us = TRAIL_NEVER;
+  poller->epoll = epoll_create1(EPOLL_CLOEXEC);
+  poller->timer = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+  struct epoll_event event = {.events = EPOLLIN, .data.fd = poller->timer};
+  if (poller->epoll < 0 || poller->timer < 0 ||
+      epoll_ctl(poller->epoll, EPOLL_CTL_ADD, poller->timer, &event) != 0) {
+    trail_poller_destroy(poller);
+    return TRAIL_NETWORK;
+  }
+  *out = poller;
+  return TRAIL_OK;
+}
+
+void trail_poller_destroy(struct trail_poller *poller) {
+  if (!poller) return;
+  if (poller->epoll >= 0) close(poller->epoll);
+  if (poller->timer >= 0) close(poller->timer);
+  trail_memory_free(poller->table);
+  trail_memory_free(poller->changes);
+  trail_memory_free(poller);
+}
+
+void trail_poller_abandon(struct trail_poller *poller) {
+  for (int fd = 0; fd < poller->capacity; fd++)
+    if (poller->table[fd].ours) close(fd);
+  trail_poller_destroy(poller);
+}

@@ -16,6 +16,7 @@ struct trail_answer {
   enum trail_status failure;
   int curl_code;
   bool sent; /* bytes of the request may have reached the server */
+  bool cut;  /* the connection ended before the answer was whole */
   struct trail_head head;
   struct trail_buffer body;
   char message[256]; /* why it failed, for people; "" when it did not */

@@ -31,7 +31,7 @@ struct trail_profile {
 };
 
 /* One request. Everything is borrowed until its transfer has ended. */
-struct trail_attempt {
+struct trail_request {
   const struct trail_profile *profile;
   const char *method;
   const char *url;
@@ -44,7 +44,7 @@ struct trail_attempt {
 
 struct trail_transport_ops {
   /* Starts an attempt; `owner` comes back with its answer. On failure nothing is under way. */
-  enum trail_status (*start)(struct trail_transport *transport, const struct trail_attempt *attempt,
+  enum trail_status (*start)(struct trail_transport *transport, const struct trail_request *request,
                              void *owner, struct trail_transfer **out);
 
   /* Ends a transfer now. `answer` (initialised by the caller) tells how far it had come. */

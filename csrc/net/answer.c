@@ -1,0 +1,21 @@
+#include "net/answer.h"
+
+#include <string.h>
+
+void trail_answer_init(struct trail_answer *answer, size_t max_body) {
+  memset(answer, 0, sizeof *answer);
+  trail_head_init(&answer->head);
+  trail_buffer_init(&answer->body, max_body);
+}
+
+void trail_answer_clear(struct trail_answer *answer) {
+  trail_head_clear(&answer->head);
+  trail_buffer_clear(&answer->body);
+}
+
+void trail_answer_move(struct trail_answer *to, struct trail_answer *from) {
+  size_t max_body = from->body.limit;
+  trail_answer_clear(to);
+  *to = *from;
+  trail_answer_init(from, max_body);
+}

@@ -1,0 +1,43 @@
+#include "net/failure.h"
+
+#include <curl/curl.h>
+#include <stddef.h>
+
+struct row {
+  CURLcode code;
+  enum trail_status status;
+};
+
+/* What is not listed is a network failure. CURLE_WRITE_ERROR never gets here: our own callback caused it
+ * and left its reason. 7.88 files an over-long header line under CURLE_OUT_OF_MEMORY; our own bound is lower
+ * and comes first. */
+static const struct row rows[] = {
+    {CURLE_OK, TRAIL_OK},
+    {CURLE_OPERATION_TIMEDOUT, TRAIL_TIMEOUT},
+    {CURLE_OUT_OF_MEMORY, TRAIL_NO_MEMORY},
+    {CURLE_URL_MALFORMAT, TRAIL_CONFIG},
+    {CURLE_UNSUPPORTED_PROTOCOL, TRAIL_PROTOCOL}, /* HTTP/0.9 */
+    {CURLE_WEIRD_SERVER_REPLY, TRAIL_PROTOCOL},
+    {CURLE_PARTIAL_FILE, TRAIL_PROTOCOL},
+    {CURLE_BAD_CONTENT_ENCODING, TRAIL_PROTOCOL},
+    {CURLE_HTTP2, TRAIL_PROTOCOL},
+    {CURLE_HTTP2_STREAM, TRAIL_PROTOCOL},
+    {CURLE_FILESIZE_EXCEEDED, TRAIL_TOO_LARGE},
+    {CURLE_SSL_CONNECT_ERROR, TRAIL_TLS},
+    {CURLE_PEER_FAILED_VERIFICATION, TRAIL_TLS},
+    {CURLE_SSL_CACERT_BADFILE, TRAIL_TLS},
+    {CURLE_SSL_CERTPROBLEM, TRAIL_TLS},
+    {CURLE_SSL_CIPHER, TRAIL_TLS},
+    {CURLE_SSL_CRL_BADFILE, TRAIL_TLS},
+    {CURLE_SSL_ISSUER_ERROR, TRAIL_TLS},
+    {CURLE_SSL_PINNEDPUBKEYNOTMATCH, TRAIL_TLS},
+    {CURLE_SSL_INVALIDCERTSTATUS, TRAIL_TLS},
+    {CURLE_SSL_ENGINE_NOTFOUND, TRAIL_TLS},
+    {CURLE_SSL_ENGINE_SETFAILED, TRAIL_TLS},
+};
+
+enum trail_status trail_failure_of(int curl_code) {
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+    if (rows[i].code == (CURLcode)curl_code) return rows[i].status;
+  return TRAIL_NETWORK;
+}

@@ -1,0 +1,138 @@
+#include "net/origin.h"
+
+#include <arpa/inet.h>
+#include <curl/curl.h>
+#include <stdio.h>
+#include <strings.h>
+
+#include "base/memory.h"
+
+/* The parts of a URL that make an origin, as libcurl spells them. */
+struct parts {
+  char *scheme, *host, *port, *path;
+};
+
+static void parts_clear(struct parts *parts) {
+  curl_free(parts->scheme);
+  curl_free(parts->host);
+  curl_free(parts->port);
+  curl_free(parts->path);
+}
+
+static bool has(CURLU *url, CURLUPart part) {
+  char *text = NULL;
+  bool there = curl_url_get(url, part, &text, 0) == CURLUE_OK;
+  curl_free(text);
+  return there;
+}
+
+static enum trail_status parts_read(const char *text, struct parts *parts, const char **why) {
+  *parts = (struct parts){0};
+  CURLU *url = curl_url();
+  if (!url) return TRAIL_NO_MEMORY;
+  enum trail_status status = TRAIL_CONFIG;
+  if (curl_url_set(url, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK)
+    *why = "is no URL";
+  else if (has(url, CURLUPART_USER) || has(url, CURLUPART_PASSWORD))
+    *why = "holds a user name or password: the key goes into the option key or key_file";
+  else if (has(url, CURLUPART_FRAGMENT))
+    *why = "holds a fragment (\"#\"), which is never sent";
+  else if (curl_url_get(url, CURLUPART_SCHEME, &parts->scheme, 0) == CURLUE_OK &&
+           curl_url_get(url, CURLUPART_HOST, &parts->host, 0) == CURLUE_OK &&
+           curl_url_get(url, CURLUPART_PORT, &parts->port, CURLU_DEFAULT_PORT) == CURLUE_OK &&
+           curl_url_get(url, CURLUPART_PATH, &parts->path, 0) == CURLUE_OK)
+    status = TRAIL_OK;
+  else
+    *why = "must begin with https:// and name a host";
+  curl_url_cleanup(url);
+  return status;
+}
+
+static bool is_loopback(const char *host) {
+  struct in_addr v4;
+  if (strcasecmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0) return true;
+  return inet_pton(AF_INET, host, &v4) == 1 && ntohl(v4.s_addr) >> 24 == 127;
+}
+
+static enum trail_status check_scheme(const struct parts *parts, const char **why) {
+  if (strcmp(parts->scheme, "https") == 0) return TRAIL_OK;
+  *why = "must begin with https://";
+  if (strcmp(parts->scheme, "http") != 0) return TRAIL_CONFIG;
+  *why = "must be https: http is accepted for loopback hosts only (localhost, 127.0.0.1, [::1]), "
+         "since the key would cross the network in clear";
+  return is_loopback(parts->host) ? TRAIL_OK : TRAIL_CONFIG;
+}
+
+static enum trail_status spell(const struct parts *parts, struct trail_origin *origin) {
+  size_t size = strlen(parts->scheme) + strlen(parts->host) + strlen(parts->port) + 5;
+  size_t path_size = strlen(parts->path);
+  while (path_size && parts->path[path_size - 1] == '/') path_size--;
+  origin->plain_http = strcmp(parts->scheme, "http") == 0;
+  origin->text = trail_memory_alloc(size);
+  origin->path = trail_memory_copy(parts->path, path_size);
+  if (!origin->text || !origin->path) {
+    trail_origin_clear(origin);
+    return TRAIL_NO_MEMORY;
+  }
+  bool usual = strcmp(parts->port, origin->plain_http ? "80" : "443") == 0;
+  snprintf(origin->text, size, usual ? "%s://%s" : "%s://%s:%s", parts->scheme, parts->host,
+           parts->port);
+  return TRAIL_OK;
+}
+
+enum trail_status trail_origin_parse(const char *base_url, struct trail_origin *origin,
+                                     const char **why) {
+  struct parts parts;
+  *origin = (struct trail_origin){0};
+  enum trail_status status = parts_read(base_url, &parts, why);
+  if (status == TRAIL_OK && strchr(base_url, '?')) {
+    *why = "holds a query: give it with each call";
+    status = TRAIL_CONFIG;
+  }
+  if (status == TRAIL_OK) status = check_scheme(&parts, why);
+  if (status == TRAIL_OK) status = spell(&parts, origin);
+  parts_clear(&parts);
+  return status;
+}
+
+void trail_origin_clear(struct trail_origin *origin) {
+  trail_memory_free(origin->text);
+  trail_memory_free(origin->path);
+  *origin = (struct trail_origin){0};
+}
+
+/* ---- absolute URLs ------------------------------------------------------------------------------ */
+
+bool trail_origin_is_absolute(struct trail_slice path) {
+  for (size_t i = 0; i + 2 < path.size; i++) {
+    if (path.bytes[i] == '/' || path.bytes[i] == '?') return false;
+    if (memcmp(path.bytes + i, "://", 3) == 0) return true;
+  }
+  return false;
+}
+
+static bool same_origin(const struct trail_origin *origin, const struct parts *parts) {
+  struct trail_origin other = {0};
+  if (spell(parts, &other) != TRAIL_OK) return false;
+  bool same = strcasecmp(other.text, origin->text) == 0;
+  trail_origin_clear(&other);
+  return same;
+}
+
+enum trail_status trail_origin_target(const struct trail_origin *origin, const char *url,
+                                      struct trail_slice *target, const char **why) {
+  struct parts parts;
+  enum trail_status status = parts_read(url, &parts, why);
+  if (status == TRAIL_CONFIG) status = TRAIL_ARGUMENT;
+  if (status == TRAIL_OK && !same_origin(origin, &parts)) {
+    *why = "is of another origin than base_url, and the key is not sent there";
+    status = TRAIL_ARGUMENT;
+  }
+  parts_clear(&parts);
+  if (status != TRAIL_OK) return status;
+  /* The bytes behind the authority, as written: the request goes to our own origin whatever they are. */
+  const char *rest = strstr(url, "://") + 3;
+  rest += strcspn(rest, "/?");
+  *target = *rest ? trail_slice_text(rest) : trail_slice_text("/");
+  return TRAIL_OK;
+}

@@ -5,7 +5,7 @@
 #   V=1                          shows the commands
 #
 # Everything made goes under build/: build/<lua>/trailmark/core.so, the Lua files as build/lua, and below
-# build/asan and build/clang the same once more for the sanitizers' and clang's builds.
+# build/asan and build/clang the same once more, for the sanitizers and the second compiler.
 
 LUA     = 5.4
 PREFIX  = /usr/local
@@ -16,12 +16,27 @@ ifeq ($(origin CC),default)
 CC      = gcc
 endif
 
-LUAS     := lua5.4 lua5.3 lua5.2 lua5.1 luajit
+ALL_LUAS := lua5.4 lua5.3 lua5.2 lua5.1 luajit
+LUAS     := $(ALL_LUAS)
 LUA_NAME := $(patsubst 5.%,lua5.%,$(LUA))
 LUA_ABI  := $(patsubst luajit,5.1,$(LUA_NAME:lua5%=5%))
-ifeq ($(filter $(LUA_NAME),$(LUAS)),)
+ifeq ($(filter $(LUA_NAME),$(ALL_LUAS)),)
 $(error LUA=$(LUA) is none of: 5.4 5.3 5.2 5.1 luajit)
 endif
+
+# The outermost make uses every processor to compile; recipes that test start one thing at a time.
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS += -j$(shell nproc) --no-print-directory
+endif
+
+ifneq ($(V),1)
+Q   = @
+say = @printf '  %-6s %s\n' $(1) "$(2)"
+endif
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+FORCE:
 
 # -- Flags ------------------------------------------------------------------------------------------------
 
@@ -33,15 +48,12 @@ LUA_LIBS    = $(call once,LUA_LIBS,pkg-config --libs $(LUA_NAME))
 CURL_CFLAGS = $(call once,CURL_CFLAGS,pkg-config --cflags libcurl)
 CURL_LIBS   = $(call once,CURL_LIBS,pkg-config --libs libcurl)
 
-WARNINGS  := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes
-CORE_FLAGS = -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden $(WARNINGS) $(WERROR) -Icsrc $(SANITIZE)
-# nodelete: threads and exit handlers of the library may outlive the Lua state that loaded it.
-LINK_FLAGS = -shared -Wl,-z,nodelete,-z,relro,-z,now $(SANITIZE)
-
-ifneq ($(V),1)
-Q   = @
-say = @printf '  %-8s %s\n' $(1) $(2)
-endif
+WARNINGS   := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes
+WERROR      = $(if $(CI),-Werror)
+CORE_FLAGS  = -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -pthread -Icsrc $(WARNINGS) $(WERROR) $(SANITIZE)
+# nodelete: the library's thread and exit handler may outlive the Lua state that loaded it.
+LINK_FLAGS  = -shared -pthread -Wl,-z,nodelete,-z,relro,-z,now $(SANITIZE)
+COMPILE     = $(CC) $(CORE_FLAGS) $(CURL_CFLAGS) $(CPPFLAGS) $(CFLAGS)
 
 # -- Files ------------------------------------------------------------------------------------------------
 
@@ -50,17 +62,19 @@ OBJ     := $(BUILD)/obj
 OUT     := $(BUILD)/$(LUA_NAME)
 CORE    := $(OUT)/trailmark/core.so
 TESTING := $(OUT)/trailmark_testing.so
-object   = $(addprefix $(1)/,$(addsuffix .o,$(basename $(2))))
-SHARED_OBJECTS  := $(call object,$(OBJ),$(filter-out csrc/binding/%,$(wildcard csrc/*/*.c)))
-BINDING_OBJECTS := $(call object,$(OUT)/obj,$(wildcard csrc/binding/*.c))
-TESTING_OBJECTS := $(call object,$(OUT)/obj,$(wildcard spec/support/testing/*.c))
-OBJECTS         := $(SHARED_OBJECTS) $(BINDING_OBJECTS) $(TESTING_OBJECTS)
+to_objects       = $(patsubst %.c,$(1)/%.o,$(2))
+SHARED_OBJECTS  := $(call to_objects,$(OBJ),$(filter-out csrc/binding/%,$(wildcard csrc/*/*.c)))
+BINDING_OBJECTS := $(call to_objects,$(OUT)/obj,$(wildcard csrc/binding/*.c))
+TESTING_OBJECTS := $(call to_objects,$(OUT)/obj,$(wildcard spec/support/testing/*.c))
+BENCH_PROGRAMS  := $(patsubst spec/bench/%.c,$(BUILD)/bench/%,$(wildcard spec/bench/*.c))
 
 # -- Build ------------------------------------------------------------------------------------------------
 
-.DEFAULT_GOAL := all
 .PHONY: all
-all: $(CORE) $(BUILD)/lua ## the library for $(LUA), under build/ (the default)
+all: $(CORE) $(BUILD)/lua ## builds the library under build/ (the default target)
+
+.PHONY: tested
+tested: all $(TESTING) $(if $(SANITIZE),$(OUT)/lua)
 
 $(CORE): $(SHARED_OBJECTS) $(BINDING_OBJECTS)
 $(TESTING): $(SHARED_OBJECTS) $(BINDING_OBJECTS) $(TESTING_OBJECTS)
@@ -69,33 +83,161 @@ $(CORE) $(TESTING):
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LINK_FLAGS) $(LDFLAGS) $^ $(CURL_LIBS) -o $@
 
-$(SHARED_OBJECTS): $(OBJ)/%.o: %.c Makefile
+$(SHARED_OBJECTS): $(OBJ)/%.o: %.c $(OBJ)/flags
 	$(call say,$(CC),$<)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CORE_FLAGS) $(CURL_CFLAGS) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+	$(Q)$(COMPILE) -MMD -MP -c $< -o $@
 
-$(BINDING_OBJECTS) $(TESTING_OBJECTS): $(OUT)/obj/%.o: %.c Makefile
-	$(call say,$(CC),"$< ($(LUA_NAME))")
+$(BINDING_OBJECTS) $(TESTING_OBJECTS): $(OUT)/obj/%.o: %.c $(OUT)/obj/flags
+	$(call say,$(CC),$< ($(LUA_NAME)))
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CORE_FLAGS) $(LUA_CFLAGS) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+	$(Q)$(COMPILE) $(LUA_CFLAGS) -MMD -MP -c $< -o $@
+
+-include $(patsubst %.o,%.d,$(SHARED_OBJECTS) $(BINDING_OBJECTS) $(TESTING_OBJECTS))
+
+# Changes when the command to compile with does, and everything is compiled anew.
+$(OBJ)/flags $(OUT)/obj/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(COMPILE) $(if $(filter $(OUT)/%,$@),$(LUA_CFLAGS))' | cmp -s - $@ || \
+	  echo '$(COMPILE) $(if $(filter $(OUT)/%,$@),$(LUA_CFLAGS))' >$@
 
 $(BUILD)/lua:
 	@mkdir -p $(@D)
 	$(Q)ln -sfn $(CURDIR)/lua $@
 
--include $(OBJECTS:.o=.d)
+# The interpreter of the sanitizers' build.
+$(OUT)/lua: spec/support/run.c $(OUT)/obj/flags
+	$(call say,$(CC),$@)
+	$(Q)$(COMPILE) $(LUA_CFLAGS) -rdynamic $< $(LUA_LIBS) -o $@
+
+$(BENCH_PROGRAMS): $(BUILD)/bench/%: spec/bench/%.c $(OBJ)/flags
+	$(call say,$(CC),$<)
+	@mkdir -p $(@D)
+	$(Q)$(COMPILE) $< $(CURL_LIBS) -o $@
+
+# -- Use --------------------------------------------------------------------------------------------------
+
+# What runs from the tree finds the library in build/, and the caller's own settings of Lua and make stay out.
+LUA_BIN = $(LUA_NAME)
+UNSET   = MAKEFLAGS MFLAGS MAKELEVEL LUA_INIT $(foreach version,5_2 5_3 5_4, \
+            LUA_INIT_$(version) LUA_PATH_$(version) LUA_CPATH_$(version))
+RUN     = env $(addprefix -u ,$(UNSET)) TRAIL_LUA="$$(command -v $(LUA_BIN))" \
+            LUA_PATH='$(CURDIR)/$(BUILD)/lua/?.lua;$(CURDIR)/$(BUILD)/lua/?/init.lua;$(CURDIR)/?.lua;;' \
+            LUA_CPATH='$(CURDIR)/$(OUT)/?.so;;'
+
+.PHONY: demo
+demo: ## a first request, a write, every documented error, on a local Trailmark (LIVE=1: the real one, read only)
+	@.ci/deps build sandbox $(LUA_NAME)
+	@$(MAKE) all
+	$(Q)$(RUN) LIVE='$(LIVE)' $(LUA_BIN) spec/demo.lua
+
+.PHONY: bench
+bench: ## figures, ours beside a plain C program's
+	@.ci/deps build sandbox $(LUA_NAME)
+	@$(MAKE) all $(BENCH_PROGRAMS)
+	$(Q)set -e; for bench in $(sort $(wildcard spec/bench/*_bench.lua)); do \
+	  $(RUN) TRAIL_BENCH_PROGRAMS='$(CURDIR)/$(BUILD)/bench' $(LUA_BIN) $$bench; \
+	done
 
 # -- Test -------------------------------------------------------------------------------------------------
 
-LUA_BIN   = $(LUA_NAME)
-SPEC      = spec
-FILTER    =
-LUA_PATHS = LUA_PATH="$(CURDIR)/build/lua/?.lua;$(CURDIR)/build/lua/?/init.lua;$(CURDIR)/?.lua;;" \
-            LUA_CPATH="$(CURDIR)/$(OUT)/?.so;;"
+SPEC    = spec
+FILTER  =
+SUITE   = $(LUA_NAME)
+# Each suite leaves its counts here, as "PASSED FAILED"; one that dies before its end has failed.
+RESULTS = build/results
 
 .PHONY: check
-check: all $(TESTING) ## runs the specs on $(LUA); SPEC=path and FILTER=pattern narrow it
-	$(Q)$(LUA_PATHS) busted --lua=$$(command -v $(LUA_BIN)) $(if $(FILTER),--filter='$(FILTER)') $(SPEC)
+check: ## runs the specs (SPEC=path and FILTER=pattern narrow it)
+	@.ci/deps build sandbox check $(LUA_NAME)
+	@$(MAKE) run-specs
+
+.PHONY: check-all
+check-all: ## runs the specs on every Lua (LUAS="5.1 luajit": on these)
+	@.ci/deps build sandbox check $(patsubst 5.%,lua5.%,$(LUAS))
+	@failed=; for lua in $(LUAS); do $(MAKE) LUA=$$lua run-specs || failed="$$failed $$lua"; done; \
+	  [ -z "$$failed" ] || { echo "failed on:$$failed"; exit 1; }
+
+.PHONY: check-asan
+ASAN      := build/asan
+SANITIZED  = BUILD=$(ASAN) SUITE=asan-$(LUA_NAME) LUA_BIN=$(CURDIR)/$(ASAN)/$(LUA_NAME)/lua \
+               CFLAGS='-O1 -g -fno-omit-frame-pointer' \
+               SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all'
+# What a sanitizer finds in a spec's own children must not go unseen, so all of it goes to files.
+REPORTS   := $(ASAN)/reports
+SANITIZERS = log_path=$(CURDIR)/$(REPORTS)/report:print_stacktrace=1
+check-asan: export ASAN_OPTIONS = $(SANITIZERS):detect_leaks=1:detect_stack_use_after_return=1
+check-asan: export UBSAN_OPTIONS = $(SANITIZERS)
+check-asan: export LSAN_OPTIONS = suppressions=$(CURDIR)/spec/support/run.supp:print_suppressions=0
+check-asan: ## runs the specs under the address, undefined behaviour and leak sanitizers
+	@.ci/deps build sandbox check $(LUA_NAME)
+	@rm -rf $(REPORTS) && mkdir -p $(REPORTS)
+	@failed=0; $(MAKE) $(SANITIZED) run-specs || failed=1; \
+	  for report in $(REPORTS)/*; do [ ! -e $$report ] || { cat $$report; failed=1; }; done; exit $$failed
+
+.PHONY: run-specs
+run-specs: UNSET += TRAILMARK_API_KEY TRAILMARK_API_KEY_FILE TRAILMARK_BASE_URL TRAILMARK_LOG \
+  http_proxy https_proxy all_proxy no_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY
+run-specs: tested
+	@mkdir -p $(RESULTS) && echo 0 1 >$(RESULTS)/$(SUITE)
+	$(Q)$(RUN) TRAIL_SUITE=$(SUITE) TRAIL_RESULT=$(RESULTS)/$(SUITE) \
+	  $(LUA_BIN) spec/support/run.lua $(if $(FILTER),--filter='$(FILTER)') $(SPEC)
+
+# -- Lint -------------------------------------------------------------------------------------------------
+
+LINTS := luacheck cppcheck layers exports gcc clang
+
+.PHONY: lint
+lint: ## luacheck, cppcheck, the layer rules, exported symbols, both compilers without a warning
+	@.ci/deps build lint clang $(LUA_NAME)
+	@mkdir -p $(RESULTS) && echo 0 1 >$(RESULTS)/lint
+	@passed=0; failed=0; for lint in $(LINTS); do \
+	  if $(MAKE) lint-$$lint; then passed=$$((passed + 1)); else failed=$$((failed + 1)); verdict=failed; fi; \
+	  echo "lint-$$lint: $${verdict:-passed}"; verdict=; \
+	done; echo $$passed $$failed >$(RESULTS)/lint; [ $$failed = 0 ]
+
+.PHONY: $(addprefix lint-,$(LINTS))
+lint-luacheck:
+	$(Q)luacheck --quiet lua spec rockspec/*.rockspec .luacheckrc .busted
+
+lint-cppcheck:
+	$(Q)cppcheck --quiet --std=c11 --language=c --enable=warning,performance,portability --error-exitcode=1 \
+	  --inline-suppr --suppress=missingInclude -D__GNUC__ -Icsrc csrc spec
+
+lint-layers:
+	$(Q)$(LUA_NAME) spec/support/layers.lua .
+
+lint-exports: all
+	$(Q)nm -D --defined-only $(CORE) | awk '$$3 !~ /^luaopen_/ { print "$(CORE) exports " $$3; bad = 1 } END { exit bad }'
+
+lint-gcc lint-clang: lint-%:
+	$(Q)$(MAKE) BUILD=build/lint-$* CC=$* WERROR=-Werror tested
+
+.PHONY: check-clang
+check-clang: ## builds with clang, where a warning is an error
+	@.ci/deps build clang $(LUA_NAME)
+	@$(MAKE) lint-clang
+
+# -- Install ----------------------------------------------------------------------------------------------
+
+INST_LIBDIR = $(PREFIX)/lib/lua/$(LUA_ABI)
+INST_LUADIR = $(PREFIX)/share/lua/$(LUA_ABI)
+LUA_FILES  := $(sort $(patsubst lua/%,%,$(shell find lua -type f)))
+
+.PHONY: install
+install: all ## copies the library below PREFIX (/usr/local), for packages below DESTDIR
+	$(Q)install -D -m 644 $(CORE) $(DESTDIR)$(INST_LIBDIR)/trailmark/core.so
+	$(Q)for file in $(LUA_FILES); do install -D -m 644 lua/$$file $(DESTDIR)$(INST_LUADIR)/$$file || exit; done
+
+.PHONY: uninstall
+uninstall: ## removes what install put there
+	$(Q)rm -f $(DESTDIR)$(INST_LIBDIR)/trailmark/core.so $(addprefix $(DESTDIR)$(INST_LUADIR)/,$(LUA_FILES))
+	$(Q)for dir in $(DESTDIR)$(INST_LIBDIR)/trailmark $(DESTDIR)$(INST_LUADIR)/trailmark; do \
+	  [ ! -d $$dir ] || find $$dir -depth -type d -empty -delete; done
+
+.PHONY: deps
+deps: ## installs the Debian packages that all of this needs, those that are missing
+	@.ci/deps
 
 .PHONY: clean
 clean: ## removes build/
@@ -103,5 +245,6 @@ clean: ## removes build/
 
 .PHONY: help
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
-	  while IFS='|' read -r target text; do printf '%-14s %s\n' "$$target" "$$text"; done
+	@sed -n 's/^#   //p' Makefile; echo
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r target text; do \
+	  printf 'make %-11s %s\n' "$$target" "$$text"; done

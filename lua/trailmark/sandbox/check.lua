@@ -1,0 +1,153 @@
+-- Checks what a caller hands to the sandbox. A mistake raises a string with the
+-- position of the caller's own call, which names the field and the nearest
+-- known one. The caller's tables are read, never changed.
+
+local nearest = require("trailmark.nearest")
+
+local check = {}
+
+-- From the checking function up to the caller of the public method; errors count from here.
+local LEVEL = 3
+
+local function show(value)
+  return type(value) == "string" and ("%q"):format(value) or tostring(value)
+end
+
+local kinds = {}
+
+function kinds.string(value)
+  return type(value) == "string" and value ~= "" or nil, "a string that is not empty"
+end
+
+function kinds.boolean(value)
+  return type(value) == "boolean" or nil, "a boolean"
+end
+
+function kinds.whole(value)
+  return type(value) == "number" and value >= 0 and value <= 1e9 and value % 1 == 0 or nil,
+    "a whole number"
+end
+
+function kinds.positive(value)
+  return type(value) == "number" and value > 0 and value <= 1e9 or nil, "a number above 0"
+end
+
+function kinds.seconds(value)
+  return type(value) == "number" and value >= 0 and value <= 3600 or nil, "seconds, 0 to 3600"
+end
+
+function kinds.offset(value)
+  return type(value) == "number" and math.abs(value) <= 1e9 or nil, "a number of seconds"
+end
+
+function kinds.times(value)
+  local ok = value == math.huge or kinds.whole(value) and value > 0
+  return ok or nil, "a whole number above 0, or math.huge"
+end
+
+function kinds.status(value)
+  local ok = kinds.whole(value) and value >= 200 and value <= 599
+  return ok or nil, "an HTTP status, 200 to 599"
+end
+
+function kinds.body(value)
+  return type(value) == "string" or type(value) == "table" or nil, "a string or a table"
+end
+
+local function is_header_value(value)
+  if type(value) == "table" then
+    for _, one in ipairs(value) do
+      if type(one) ~= "string" then
+        return false
+      end
+    end
+    return #value > 0
+  end
+  return value == false or type(value) == "string" or type(value) == "number"
+end
+
+function kinds.headers(value)
+  local what = "a table of names and strings, numbers, lists of strings, or false"
+  if type(value) ~= "table" then
+    return nil, what
+  end
+  for name, one in pairs(value) do
+    if type(name) ~= "string" or name == "" or not is_header_value(one) then
+      return nil, what
+    end
+  end
+  return true
+end
+
+local function one_of(...)
+  local names = { ... }
+  return function(value)
+    for _, name in ipairs(names) do
+      if value == name then
+        return true
+      end
+    end
+    return nil, "one of " .. table.concat(names, ", ")
+  end
+end
+
+kinds.fault = one_of("reset", "truncate")
+kinds.rounding = one_of("up", "down", "nearest")
+kinds.scope = one_of("read:workspace", "read:write:workspace", "admin:full")
+
+check.options = {
+  limit = "whole", window = "positive", https = "boolean", contacts = "whole", scope = "scope",
+  reset_rounding = "rounding", date_skew = "offset", log_limit = "whole", nginx = "string",
+}
+
+check.step = {
+  status = "status", headers = "headers", body = "body", delay = "seconds", fault = "fault",
+  date_skew = "offset", match = "string", times = "times", acts = "boolean",
+}
+
+local function sorted_names(fields)
+  local names = {}
+  for name in pairs(fields) do
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  return names
+end
+
+--- Checks one value.
+---@param value any
+---@param kind string a name in `kinds`
+---@param name string how the caller calls it
+function check.value(value, kind, name)
+  local ok, wanted = kinds[kind](value)
+  if not ok then
+    error(("%s must be %s, not %s"):format(name, wanted, show(value)), LEVEL)
+  end
+end
+
+--- Checks a table of named fields, none of them required.
+---@param fields any
+---@param known table<string, string> name to kind
+---@param what string how the caller calls the table
+---@return table copy
+function check.fields(fields, known, what)
+  if type(fields) ~= "table" then
+    error(("%s must be a table, not %s"):format(what, type(fields)), LEVEL)
+  end
+  local copy = {}
+  for name, value in pairs(fields) do
+    if not known[name] then
+      local near = type(name) == "string" and nearest.find(name, sorted_names(known))
+      error(("%s: there is no %s%s"):format(what, show(name),
+        near and (" (did you mean %q?)"):format(near) or ""), LEVEL)
+    end
+    local ok, wanted = kinds[known[name]](value)
+    if not ok then
+      error(("%s: %s must be %s, not %s"):format(what, name, wanted, show(value)), LEVEL)
+    end
+    copy[name] = value
+  end
+  return copy
+end
+
+return check

@@ -1,8 +1,8 @@
 /* Growing bytes under a cap that nobody can forget to give.
  *
- * Invariants: size <= limit; once storage exists, bytes[size] is a NUL that is not counted, so that the
- * bytes can be handed to C strings' users; a failed append changes nothing. Storage comes from base/memory
- * and is wiped when it is released. A zeroed struct is an empty buffer that takes no bytes.
+ * Invariants: size <= limit; once storage exists, bytes[size] is a NUL that is not counted, so that
+ * the bytes can be handed to C strings' users; a failed append changes nothing. Storage comes from
+ * base/memory and is wiped when released. A zeroed struct is an empty buffer that takes no bytes.
  */
 #ifndef TRAIL_BASE_BUFFER_H
 #define TRAIL_BASE_BUFFER_H
@@ -22,7 +22,8 @@ struct trail_buffer {
 
 void trail_buffer_init(struct trail_buffer *buffer, size_t limit);
 
-/* TRAIL_OK, TRAIL_TOO_LARGE (above the limit) or TRAIL_NO_MEMORY. The bytes may not lie in the buffer. */
+/* TRAIL_OK, TRAIL_TOO_LARGE (above the limit) or TRAIL_NO_MEMORY. The bytes may not lie in the
+ * buffer. */
 enum trail_status trail_buffer_append(struct trail_buffer *buffer, const void *bytes,
                                       size_t size) TRAIL_MUST_USE;
 enum trail_status trail_buffer_append_byte(struct trail_buffer *buffer, char byte) TRAIL_MUST_USE;

@@ -1,8 +1,8 @@
 /* When the next attempt may start.
  *
- * Full jitter: a wait is drawn evenly from nothing up to a ceiling that doubles with every retry, so that
- * clients which failed together do not return together. A server's Retry-After is a floor: jitter only
- * ever adds to it. The clock and the random number are parameters.
+ * Full jitter: a wait is drawn evenly from nothing up to a ceiling that doubles with every retry,
+ * so that clients which failed together do not return together. A server's Retry-After is a floor:
+ * jitter only ever adds to it. The clock and the random number are parameters.
  */
 #ifndef TRAIL_POLICY_BACKOFF_H
 #define TRAIL_POLICY_BACKOFF_H
@@ -31,8 +31,9 @@ struct trail_backoff_plan {
 /* The wait without a floor: evenly in [0, min(cap, base * 2^(retry - 1))]. */
 int64_t trail_backoff_wait_ms(struct trail_backoff backoff, uint32_t retry, uint32_t random);
 
-/* With a floor: the floor, and up to a tenth of it (at least base, at most cap) on top. Jitter alone never
- * makes a floor miss the deadline. A wait that leaves no time at all for the attempt does not fit. */
+/* With a floor: the floor, and up to a tenth of it (at least base, at most cap) on top. Jitter
+ * alone never makes a floor miss the deadline. A wait that leaves no time at all for the attempt
+ * does not fit. */
 struct trail_backoff_plan trail_backoff_plan(struct trail_backoff backoff,
                                              const struct trail_backoff_case *at);
 

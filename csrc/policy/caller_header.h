@@ -1,8 +1,9 @@
 /* What a caller may add to the head of a request.
  *
- * A name is a token, a value holds no control byte, so neither can end its line and begin another. Fields
- * that frame the request, carry the credential, or have an option of their own stay ours. Accept may be
- * overridden (a caller may want a report as CSV); Accept-Encoding may not, as decoding is the client's.
+ * A name is a token, a value holds no control byte, so neither can end its line and begin another.
+ * Fields that frame the request, carry the credential, or have an option of their own stay ours.
+ * Accept may be overridden (a caller may want a report as CSV); Accept-Encoding may not, as
+ * decoding is the client's.
  */
 #ifndef TRAIL_POLICY_CALLER_HEADER_H
 #define TRAIL_POLICY_CALLER_HEADER_H

@@ -1,9 +1,9 @@
 /* Fields of an answer's head, read strictly (RFC 9110).
  *
- * A value that is not exactly what its grammar says counts as absent: nothing is guessed from a prefix,
- * a sign, a fraction or a repeated field ("1, 2"). Optional whitespace around a value is not part of it.
- * An absent field is an empty slice, and is refused like any other malformed one. Where a function says
- * false, its out-parameter is untouched.
+ * A value that is not exactly what its grammar says counts as absent: nothing is guessed from a
+ * prefix, a sign, a fraction or a repeated field ("1, 2"). Optional whitespace around a value is
+ * not part of it. An absent field is an empty slice, and is refused like any other malformed one.
+ * Where a function says false, its out-parameter is untouched.
  */
 #ifndef TRAIL_POLICY_FIELD_H
 #define TRAIL_POLICY_FIELD_H
@@ -31,11 +31,12 @@ bool trail_field_is_visible(struct trail_slice value, size_t max);
 /* 1*DIGIT, at most max. */
 bool trail_field_uint(struct trail_slice value, uint64_t max, uint64_t *number);
 
-/* One length only. Section 8.6 lets a recipient accept "5, 5" as 5; we do not, since a repeated length
- * shows that something on the way rewrote the framing, and then the body's end is anyone's guess. */
+/* One length only. Section 8.6 lets a recipient accept "5, 5" as 5; we do not, since a repeated
+ * length shows that something on the way rewrote the framing, and then the body's end is anyone's
+ * guess. */
 bool trail_field_content_length(struct trail_slice value, uint64_t *bytes);
 
-/* Too large a value is the largest, not absent: an answer of great age must not pass for a fresh one. */
+/* Too large a value is the largest, not absent: a very old answer must not pass for a fresh one. */
 bool trail_field_age(struct trail_slice value, uint32_t *seconds);
 
 struct trail_rate_fields {
@@ -48,7 +49,11 @@ struct trail_rate_fields {
 bool trail_field_rate(struct trail_slice limit, struct trail_slice remaining,
                       struct trail_slice reset, struct trail_rate_fields *rate);
 
-enum trail_retry_after_kind { TRAIL_RETRY_AFTER_ABSENT, TRAIL_RETRY_AFTER_DELAY, TRAIL_RETRY_AFTER_DATE };
+enum trail_retry_after_kind {
+  TRAIL_RETRY_AFTER_ABSENT,
+  TRAIL_RETRY_AFTER_DELAY,
+  TRAIL_RETRY_AFTER_DATE
+};
 
 struct trail_retry_after {
   enum trail_retry_after_kind kind;
@@ -58,8 +63,8 @@ struct trail_retry_after {
 /* `now` only dates two-digit years. */
 struct trail_retry_after trail_field_retry_after(struct trail_slice value, int64_t now);
 
-/* The wait it asks for, in ms, never negative; -1 when absent. `server_now` is the answer's own Date where
- * it had one: a date of the server's is understood by the server's clock. */
+/* The wait it asks for, in ms, never negative; -1 when absent. `server_now` is the answer's own
+ * Date where it had one: a date of the server's is understood by the server's clock. */
 int64_t trail_field_retry_after_ms(struct trail_retry_after after, int64_t server_now);
 
 bool trail_field_request_id(struct trail_slice value, struct trail_slice *id);

@@ -39,7 +39,7 @@ static size_t weekday_size(struct trail_slice value, bool whole) {
   return 0;
 }
 
-/* Shapes: '0' is a digit, '_' a digit or a space, 'M' a byte of the month's name, all else itself. */
+/* Shapes: '0' is a digit, '_' a digit or a space, '*' any byte, all else itself. */
 static bool has_shape(struct trail_slice value, const char *shape) {
   if (value.size != strlen(shape)) return false;
   for (size_t i = 0; i < value.size; i++) {
@@ -47,7 +47,7 @@ static bool has_shape(struct trail_slice value, const char *shape) {
     bool digit = c >= '0' && c <= '9';
     bool fits = shape[i] == '0'   ? digit
                 : shape[i] == '_' ? digit || c == ' '
-                                  : shape[i] == 'M' || shape[i] == c;
+                                  : shape[i] == '*' || shape[i] == c;
     if (!fits) return false;
   }
   return true;
@@ -60,7 +60,7 @@ static void read_clock(struct date *date, const char *clock) {
 }
 
 static bool read_fixdate(struct trail_slice rest, struct date *date) {
-  if (!has_shape(rest, ", 00 MMM 0000 00:00:00 GMT")) return false;
+  if (!has_shape(rest, ", 00 *** 0000 00:00:00 GMT")) return false;
   date->day = number(rest.bytes + 2, 2);
   date->month = month_of(rest.bytes + 5);
   date->year = number(rest.bytes + 9, 4);
@@ -69,7 +69,7 @@ static bool read_fixdate(struct trail_slice rest, struct date *date) {
 }
 
 static bool read_asctime(struct trail_slice rest, struct date *date) {
-  if (!has_shape(rest, " MMM _0 00:00:00 0000")) return false;
+  if (!has_shape(rest, " *** _0 00:00:00 0000")) return false;
   const char *day = rest.bytes + 5;
   date->day = day[0] == ' ' ? number(day + 1, 1) : number(day, 2);
   date->month = month_of(rest.bytes + 1);
@@ -79,7 +79,7 @@ static bool read_asctime(struct trail_slice rest, struct date *date) {
 }
 
 static bool read_rfc850(struct trail_slice rest, struct date *date) {
-  if (!has_shape(rest, ", 00-MMM-00 00:00:00 GMT")) return false;
+  if (!has_shape(rest, ", 00-***-00 00:00:00 GMT")) return false;
   date->day = number(rest.bytes + 2, 2);
   date->month = month_of(rest.bytes + 5);
   date->year = number(rest.bytes + 9, 2);
@@ -93,13 +93,13 @@ static int month_days(int year, int month) {
   return lengths[month - 1] + (month == 2 && leap);
 }
 
-/* False for a date the calendar does not have; second 60 is a leap second, so the next minute's 0. */
+/* False for a date the calendar does not have. Second 60 is a leap second: the next minute's 0. */
 static bool to_seconds(const struct date *date, int64_t *seconds) {
   if (date->month == 0 || date->day < 1 || date->day > month_days(date->year, date->month) ||
       date->hour > 23 || date->minute > 59 || date->second > 60) {
     return false;
   }
-  /* Years counted from a March 400 years before year 0: none is negative, and the leap day comes last. */
+  /* Counted from March, 400 years before year 0: no year is negative, and leap days come last. */
   int64_t year = date->year + 400 - (date->month <= 2);
   int64_t month = (date->month + 9) % 12;
   int64_t day = year * 365 + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + date->day;

@@ -35,7 +35,9 @@ static bool is_alnum(char c) {
   return (letter >= 'a' && letter <= 'z') || (c >= '0' && c <= '9');
 }
 
-static bool is_unreserved(char c) { return is_alnum(c) || c == '-' || c == '.' || c == '_' || c == '~'; }
+static bool is_unreserved(char c) {
+  return is_alnum(c) || c == '-' || c == '.' || c == '_' || c == '~';
+}
 
 static bool is_hex(char c) {
   char letter = trail_slice_lower(c);
@@ -108,36 +110,44 @@ static bool is_dots(struct trail_slice segment) {
   return dots == 1 || dots == 2;
 }
 
-/* Takes the segment behind the slash that the text begins with off its front. */
-static struct trail_slice next_segment(struct trail_slice *text) {
-  struct trail_slice rest = trail_slice_from(*text, 1);
-  const char *slash = rest.size ? memchr(rest.bytes, '/', rest.size) : NULL;
-  size_t size = slash ? (size_t)(slash - rest.bytes) : rest.size;
-  *text = trail_slice_from(rest, size);
-  return trail_slice_of(rest.bytes, size);
-}
-
-/* Looks at what goes on the wire, since a template may complete a dot segment. The caller's path has the
- * same segments: neither a name in braces nor an encoded value holds a slash. */
-static bool check_segments(struct trail_slice wire, struct trail_slice path,
-                           struct trail_target_error *error) {
-  struct trail_slice rest = path_part(path);
-  for (wire = path_part(wire); wire.size;) {
-    struct trail_slice written = next_segment(&rest);
-    if (is_dots(next_segment(&wire))) {
-      return fail(error, TRAIL_TARGET_DOT_SEGMENT, (size_t)(written.bytes - path.bytes));
+/* The path as written is what counts: no value that replaces a {name} can complete a dot segment,
+ * as it is neither empty nor dots itself. */
+static bool check_segments(struct trail_slice path, struct trail_target_error *error) {
+  for (size_t i = 1; i <= path.size; i++) {
+    struct trail_slice rest = trail_slice_from(path, i);
+    const char *slash = rest.size ? memchr(rest.bytes, '/', rest.size) : NULL;
+    size_t size = slash ? (size_t)(slash - rest.bytes) : rest.size;
+    if (is_dots(trail_slice_of(rest.bytes, size))) {
+      return fail(error, TRAIL_TARGET_DOT_SEGMENT, i);
     }
+    i += size;
   }
   return true;
 }
 
+static bool check_path(struct trail_slice path, struct trail_target_error *error) {
+  if (path.size == 0) return fail(error, TRAIL_TARGET_EMPTY, 0);
+  if (path.bytes[0] != '/') return fail(error, TRAIL_TARGET_NO_SLASH, 0);
+  if (!check_bytes(path, error)) return false;
+  struct trail_slice part = path_part(path);
+  const char *backslash = memchr(part.bytes, '\\', part.size);
+  if (backslash) return fail(error, TRAIL_TARGET_BACKSLASH, (size_t)(backslash - part.bytes));
+  return check_segments(part, error);
+}
+
 /* ---- templates ---- */
 
-static struct trail_target_param *find(struct trail_target_params *params, struct trail_slice name) {
+static struct trail_target_param *find(const struct trail_target_params *params,
+                                       struct trail_slice name) {
   for (size_t i = 0; i < params->count; i++) {
     if (trail_slice_same(params->list[i].name, name)) return &params->list[i];
   }
   return NULL;
+}
+
+static bool names_dots(struct trail_slice value) {
+  return trail_slice_same(value, trail_slice_text(".")) ||
+         trail_slice_same(value, trail_slice_text(".."));
 }
 
 static bool put_param(struct writer *writer, struct trail_slice name) {
@@ -145,7 +155,7 @@ static bool put_param(struct writer *writer, struct trail_slice name) {
   if (!param) return fail_name(writer->error, TRAIL_TARGET_MISSING_PARAM, name);
   param->used = true;
   if (param->value.size == 0) return fail_name(writer->error, TRAIL_TARGET_EMPTY_PARAM, name);
-  if (is_dots(param->value)) return fail_name(writer->error, TRAIL_TARGET_DOT_PARAM, name);
+  if (names_dots(param->value)) return fail_name(writer->error, TRAIL_TARGET_DOT_PARAM, name);
   return put_encoded(writer->target, param->value, writer->error);
 }
 
@@ -153,7 +163,7 @@ static bool put_param(struct writer *writer, struct trail_slice name) {
 static size_t template_size(struct trail_slice text) {
   size_t size = 1;
   if (text.bytes[0] != '{') return 0;
-  while (size < text.size && (is_unreserved(text.bytes[size]) && text.bytes[size] != '~')) size++;
+  while (size < text.size && is_unreserved(text.bytes[size]) && text.bytes[size] != '~') size++;
   return size > 1 && size < text.size && text.bytes[size] == '}' ? size + 1 : 0;
 }
 
@@ -190,15 +200,8 @@ static bool fill(struct writer *writer, struct trail_slice path) {
 bool trail_target_add_path(struct trail_buffer *target, struct trail_slice path,
                            struct trail_target_params *params, struct trail_target_error *error) {
   struct writer writer = {target, params, error};
-  size_t before = target->size;
-  if (path.size == 0) return fail(error, TRAIL_TARGET_EMPTY, 0);
-  if (path.bytes[0] != '/') return fail(error, TRAIL_TARGET_NO_SLASH, 0);
-  if (!check_bytes(path, error)) return false;
-  struct trail_slice part = path_part(path);
-  const char *backslash = memchr(part.bytes, '\\', part.size);
-  if (backslash) return fail(error, TRAIL_TARGET_BACKSLASH, (size_t)(backslash - path.bytes));
-  if (!(params ? fill(&writer, path) : put(target, path, error))) return false;
-  return check_segments(trail_slice_from(trail_buffer_slice(target), before), path, error);
+  if (!check_path(path, error)) return false;
+  return params ? fill(&writer, path) : put(target, path, error);
 }
 
 /* A "?" where the query begins, "&" where it goes on, nothing behind either. */

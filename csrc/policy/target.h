@@ -1,9 +1,10 @@
 /* The request target: a caller's path, its {name} templates and its query, as bytes for the wire.
  *
- * What a request line cannot hold, or what a server may read as another path than the caller wrote (dot
- * segments, backslashes, a fragment), is refused and never repaired. Values that come from params or from
- * query pairs are percent-encoded: everything but RFC 3986's unreserved bytes, a space as %20. Visible
- * ASCII that no rule names goes as written, braces too where no params are given.
+ * What a request line cannot hold, or what a server may read as another path than the caller wrote
+ * (dot segments, backslashes, a fragment), is refused and never repaired. Values that come from
+ * params or from query pairs are percent-encoded: everything but RFC 3986's unreserved bytes, a
+ * space as %20. Visible ASCII that no rule names goes as written, braces too where no params are
+ * given.
  *
  * All functions append to a buffer that may hold the base URL's path already and has a limit
  * (TRAIL_TARGET_MAX). After a failure the buffer's bytes are good for nothing.
@@ -25,7 +26,7 @@
   X(FRAGMENT, "holds \"#\", which ends a URL: write %23 or pass the value in params or query")     \
   X(BACKSLASH, "holds a backslash, which some servers take for a slash: write / or %5C")           \
   X(NON_ASCII, "holds a byte above 0x7f: percent-encode it or pass the value in params or query")  \
-  X(BAD_ESCAPE, "holds \"%\" without two hexadecimal digits behind it: write %25 for a percent sign") \
+  X(BAD_ESCAPE, "holds \"%\" without two hexadecimal digits: write %25 for a percent sign")         \
   X(DOT_SEGMENT, "holds the segment \".\" or \"..\" (plain or as %2e), which servers resolve")     \
   X(BAD_TEMPLATE, "holds a brace that is no {name}: names are letters, digits, _ - and .; "        \
                   "write %7B and %7D for braces")                                                  \
@@ -62,7 +63,8 @@ struct trail_target_params {
   size_t count;
 };
 
-/* Without params (NULL) braces are ordinary bytes. A "?" begins the query, to which pairs are added. */
+/* Without params (NULL) braces are ordinary bytes. A "?" begins the query, to which pairs are
+ * added. */
 bool trail_target_add_path(struct trail_buffer *target, struct trail_slice path,
                            struct trail_target_params *params,
                            struct trail_target_error *error) TRAIL_MUST_USE;

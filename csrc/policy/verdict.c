@@ -100,7 +100,8 @@ bool trail_verdict_retryable(const struct trail_attempt *attempt) {
 
 /* Refused by our own pacer, or given up by the caller: nothing says the server would refuse it. */
 static bool stopped_here(const struct trail_attempt *last) {
-  return !last->complete && (last->failure == TRAIL_RATE_LIMITED || last->failure == TRAIL_CANCELLED);
+  if (last->complete) return false;
+  return last->failure == TRAIL_RATE_LIMITED || last->failure == TRAIL_CANCELLED;
 }
 
 bool trail_verdict_repeatable(const struct trail_attempt *last, enum trail_outcome whole) {

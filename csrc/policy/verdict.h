@@ -26,8 +26,8 @@ enum trail_outcome {
 struct trail_attempt {
   enum trail_method method;
   bool keyed;                /* an Idempotency-Key was on the wire */
-  bool sent;                 /* a byte of the request may have left, and the peer did not say that it
-                                dropped the stream unprocessed (REFUSED_STREAM, GOAWAY) */
+  bool sent;                 /* a byte of the request may have left, and the peer did not say
+                                that it dropped it unread (REFUSED_STREAM, GOAWAY) */
   bool head_complete;        /* the final answer's whole header block was seen */
   bool complete;             /* and its whole body: stated length, last chunk, end of compression */
   bool cut;                  /* the connection ended inside the answer */
@@ -35,8 +35,8 @@ struct trail_attempt {
   enum trail_status failure; /* TRAIL_OK, trail_verdict_status's, or what stopped the attempt */
 };
 
-/* The kind that a complete answer's status stands for: 2xx TRAIL_OK, what is no final status (below 200
- * or above 999) TRAIL_PROTOCOL. */
+/* The kind that a complete answer's status stands for: 2xx TRAIL_OK, what is no final status (below
+ * 200 or above 999) TRAIL_PROTOCOL. */
 enum trail_status trail_verdict_status(unsigned http_status);
 
 enum trail_outcome trail_verdict_outcome(const struct trail_attempt *attempt);
@@ -46,9 +46,10 @@ const char *trail_verdict_outcome_name(enum trail_outcome outcome);
 /* May the engine send the same call again by itself? */
 bool trail_verdict_retryable(const struct trail_attempt *attempt);
 
-/* An error's `retryable`: would the caller be safe to repeat the very call, and might it succeed then?
- * Wider than the above: after a pacing refusal, or after an unkeyed POST that no attempt got past the
- * server's door (`whole` is the outcome over all attempts; `last` the attempt, or refusal, that ended it). */
+/* An error's `retryable`: would the caller be safe to repeat the very call, and might it succeed
+ * then? Wider than the above: after a pacing refusal, or after an unkeyed POST that no attempt got
+ * past the server's door (`whole` is the outcome over all attempts; `last` the attempt, or refusal,
+ * that ended it). */
 bool trail_verdict_repeatable(const struct trail_attempt *last, enum trail_outcome whole);
 
 #endif

@@ -12,7 +12,17 @@
 
 /* clang-format off */
 #define TRAIL_TESTING_AREAS(X) \
-  X(status)
+  X(backoff) \
+  X(buffer) \
+  X(caller_header) \
+  X(field) \
+  X(http_date) \
+  X(link) \
+  X(method) \
+  X(retry_budget) \
+  X(status) \
+  X(target) \
+  X(verdict)
 /* clang-format on */
 
 #define TRAIL_TESTING_DECLARE(area) extern const luaL_Reg trail_testing_##area[];

@@ -22,7 +22,8 @@ static bool take(struct reader *reader, char byte) {
 }
 
 static void skip_blanks(struct reader *reader) {
-  while (take(reader, ' ') || take(reader, '\t')) continue;
+  while (take(reader, ' ') || take(reader, '\t')) {
+  }
 }
 
 static bool read_target(struct reader *reader) {

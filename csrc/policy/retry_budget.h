@@ -1,7 +1,7 @@
 /* A brake on retry storms, one per origin and process.
  *
  * A retry costs 14 tokens, a success gives one back: from full, 35 retries are free, after that at
- * most one for every 14 successes. A server that is down is asked little more often than callers ask.
+ * most one for every 14 successes. A server that is down is asked little more than callers ask.
  */
 #ifndef TRAIL_POLICY_RETRY_BUDGET_H
 #define TRAIL_POLICY_RETRY_BUDGET_H

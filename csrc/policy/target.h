@@ -26,7 +26,7 @@
   X(FRAGMENT, "holds \"#\", which ends a URL: write %23 or pass the value in params or query")     \
   X(BACKSLASH, "holds a backslash, which some servers take for a slash: write / or %5C")           \
   X(NON_ASCII, "holds a byte above 0x7f: percent-encode it or pass the value in params or query")  \
-  X(BAD_ESCAPE, "holds \"%\" without two hexadecimal digits: write %25 for a percent sign")         \
+  X(BAD_ESCAPE, "holds \"%\" without two hexadecimal digits: write %25 for a percent sign")        \
   X(DOT_SEGMENT, "holds the segment \".\" or \"..\" (plain or as %2e), which servers resolve")     \
   X(BAD_TEMPLATE, "holds a brace that is no {name}: names are letters, digits, _ - and .; "        \
                   "write %7B and %7D for braces")                                                  \

@@ -1,11 +1,18 @@
--- What Lua 5.1 to 5.4 and LuaJIT have in common, and nothing else.
+-- What Lua 5.1 to 5.4 and LuaJIT have in common, and what is asked for before it is used.
 std = "min"
-cache = false
+read_globals = {
+  "jit",
+  "setfenv",
+  "unpack",
+  math = { fields = { "maxinteger", "mininteger", "tointeger", "type" } },
+  table = { fields = { "pack", "unpack" } },
+  coroutine = { fields = { "isyieldable" } },
+}
 max_line_length = 100
 self = false
+cache = false
 
 files["**/*_spec.lua"] = { std = "+busted" }
 files["lua/trailmark"] = { not_globals = { "print" } }
 files["lua/trailmark/sandbox/server"] = { std = "ngx_lua" }
 files["rockspec"] = { std = "rockspec" }
-files[".busted"] = { std = "min" }

@@ -169,6 +169,7 @@ SANITIZERS = log_path=$(CURDIR)/$(REPORTS)/report:print_stacktrace=1
 check-asan: export ASAN_OPTIONS = $(SANITIZERS):detect_leaks=1:detect_stack_use_after_return=1
 check-asan: export UBSAN_OPTIONS = $(SANITIZERS)
 check-asan: export LSAN_OPTIONS = suppressions=$(CURDIR)/spec/support/run.supp:print_suppressions=0
+check-asan: export TRAIL_LEAKED_FDS = $(CURDIR)/$(REPORTS)/descriptors
 check-asan: ## runs the specs under the address, undefined behaviour and leak sanitizers
 	@.ci/deps build sandbox check $(LUA_NAME)
 	@rm -rf $(REPORTS) && mkdir -p $(REPORTS)
@@ -182,6 +183,7 @@ run-specs: tested
 	@mkdir -p $(RESULTS) && echo 0 1 >$(RESULTS)/$(SUITE)
 	$(Q)$(RUN) TRAIL_SUITE=$(SUITE) TRAIL_RESULT=$(RESULTS)/$(SUITE) \
 	  $(LUA_BIN) spec/support/run.lua $(if $(FILTER),--filter='$(FILTER)') $(SPEC)
+	@grep -q ' 0$$' $(RESULTS)/$(SUITE)
 
 # -- Lint -------------------------------------------------------------------------------------------------
 

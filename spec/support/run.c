@@ -4,7 +4,8 @@
  * AddressSanitizer must be in the program that is started. Preloading it into the distribution's interpreter
  * would preload it into every shell and server that a spec starts, too; so here is an interpreter that is
  * linked with it. It knows -e and a script's name, closes its state before it ends, so that every __gc runs
- * and the leak detector sees what is left, and fails when a file descriptor outlives the state.
+ * and the leak detector sees what is left, and fails when a file descriptor outlives the state. Which one it
+ * was is added to the file that TRAIL_LEAKED_FDS names, so that a child's leak fails the run as well.
  */
 #include <dirent.h>
 #include <stdio.h>
@@ -29,16 +30,24 @@ static void mark_open_fds(char open[MAX_FDS]) {
   closedir(dir);
 }
 
+static void report_fd(int fd) {
+  char path[32], target[256];
+  snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+  ssize_t size = readlink(path, target, sizeof target - 1);
+  target[size < 0 ? 0 : size] = '\0';
+  const char *name = getenv("TRAIL_LEAKED_FDS");
+  FILE *file = name ? fopen(name, "a") : NULL;
+  fprintf(file ? file : stderr, "leaked by process %d: descriptor %d, %s\n", (int)getpid(), fd, target);
+  if (file) fclose(file);
+}
+
 static int count_leaked_fds(const char before[MAX_FDS]) {
-  char now[MAX_FDS], path[32], target[256];
+  char now[MAX_FDS];
   int leaked = 0;
   mark_open_fds(now);
   for (int fd = 0; fd < MAX_FDS; fd++) {
     if (before[fd] || !now[fd]) continue;
-    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    ssize_t size = readlink(path, target, sizeof target - 1);
-    target[size < 0 ? 0 : size] = '\0';
-    fprintf(stderr, "leaked: file descriptor %d, %s\n", fd, target);
+    report_fd(fd);
     leaked++;
   }
   return leaked;

@@ -1,9 +1,9 @@
--- Counts what busted ran and says so in one line a machine can read. With TRAIL_RESULT in the environment the
--- counts go to that file too, as "PASSED FAILED". `make check` puts "0 1" there before it starts: a suite that
--- dies half-way leaves a failure behind, not an absence.
+-- Counts what busted ran and says so in one line a machine can read. With TRAIL_RESULT in the
+-- environment the counts go to that file too, as "PASSED FAILED". `make check` puts "0 1" there
+-- before it starts: a suite that dies half-way leaves a failure behind, not an absence.
 --
--- An error outside a test (a file that does not load, a setup that raises) counts as a failure. So does a run
--- that found no test at all.
+-- An error outside a test (a file that does not load, a setup that raises) counts as a failure. So
+-- does a run that found no test at all.
 
 local busted = require "busted"
 

@@ -13,6 +13,12 @@ void trail_answer_clear(struct trail_answer *answer) {
   trail_buffer_clear(&answer->body);
 }
 
+void trail_answer_reset(struct trail_answer *answer) {
+  size_t max_body = answer->body.limit;
+  trail_answer_clear(answer);
+  trail_answer_init(answer, max_body);
+}
+
 void trail_answer_move(struct trail_answer *to, struct trail_answer *from) {
   size_t max_body = from->body.limit;
   trail_answer_clear(to);

@@ -24,6 +24,7 @@ struct trail_answer {
 
 void trail_answer_init(struct trail_answer *answer, size_t max_body);
 void trail_answer_clear(struct trail_answer *answer);
+void trail_answer_reset(struct trail_answer *answer); /* as after init, with the same bound */
 /* Moves `from` into `to`, which must be initialised and empty; `from` is left as after init. */
 void trail_answer_move(struct trail_answer *to, struct trail_answer *from);
 

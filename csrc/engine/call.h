@@ -1,0 +1,106 @@
+/* A call: one request of the caller's, over all its attempts, from submission to its result.
+ *
+ * Shared by count between the engine, which alone changes it, and the handle that will read the result. It keeps
+ * its client alive. Everything a caller gave is copied at creation, so no Lua value has to outlive the call.
+ */
+#ifndef TRAIL_ENGINE_CALL_H
+#define TRAIL_ENGINE_CALL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/slice.h"
+#include "base/status.h"
+#include "engine/client.h"
+#include "engine/timers.h"
+#include "net/answer.h"
+#include "policy/facts.h"
+#include "policy/method.h"
+#include "policy/verdict.h"
+
+enum trail_call_state {
+  TRAIL_CALL_NEW,
+  TRAIL_CALL_QUEUED,      /* waits for a place in its client's lane */
+  TRAIL_CALL_IN_FLIGHT,   /* has a transfer */
+  TRAIL_CALL_BACKING_OFF, /* waits before its next attempt */
+  TRAIL_CALL_DONE
+};
+
+/* Which of the caller's limits ran out. */
+enum trail_limit {
+  TRAIL_LIMIT_NONE,
+  TRAIL_LIMIT_TIMEOUT,
+  TRAIL_LIMIT_CONNECT_TIMEOUT,
+  TRAIL_LIMIT_DEADLINE
+};
+
+struct trail_call_spec {
+  enum trail_method method;
+  struct trail_slice target;  /* path and query as they go on the wire */
+  bool has_body;
+  struct trail_slice body;
+  struct trail_slice headers; /* instead of the client's: lines each ended by NUL */
+  struct trail_slice idempotency_key; /* empty: none */
+  int64_t timeout_us, deadline_us;
+  uint32_t retries;
+};
+
+struct trail_history {
+  int http_status; /* 0: no answer */
+  enum trail_status kind;
+  int64_t wait_us; /* before this attempt */
+  int64_t elapsed_us;
+};
+
+struct trail_call {
+  struct trail_timer timer; /* first: the engine finds the call by it */
+  enum trail_call_state state;
+  unsigned holders;
+  uint64_t id;
+  struct trail_client *client;
+  struct trail_call *previous, *next;           /* among the engine's live calls */
+  struct trail_call *lane_previous, *lane_next; /* in the client's lane */
+  struct trail_transfer *transfer;
+
+  enum trail_method method;
+  char *url;
+  size_t path_at, path_size; /* within `url`, without query */
+  const char *headers;       /* the client's, or `own_headers` */
+  char *own_headers;
+  char *body;
+  size_t body_size;
+  const char *idempotency_key; /* within `own_headers`; NULL: none on the wire */
+
+  int64_t timeout_us, deadline_us;
+  uint32_t retries;
+  int64_t submitted_us, deadline_at_us;
+  int64_t started_us; /* the current attempt */
+  int64_t waited_us;  /* before the current attempt */
+  uint32_t attempts;
+  struct trail_history *history; /* `attempts` entries; NULL while all went well */
+
+  /* The result, once done. */
+  enum trail_status result;
+  enum trail_outcome outcome;
+  enum trail_limit limit;
+  bool repeatable;
+  int64_t retry_after_ms; /* -1: the server did not say */
+  int64_t done_us, done_wall_ms;
+  struct trail_answer answer;
+  struct trail_facts facts; /* views into `answer` */
+};
+
+TRAIL_MUST_USE enum trail_status trail_call_create(struct trail_client *client,
+                                                   const struct trail_call_spec *spec,
+                                                   struct trail_call **out);
+struct trail_call *trail_call_retain(struct trail_call *call);
+void trail_call_release(struct trail_call *call);
+
+/* One entry more in the history, for the attempt that has just ended. */
+void trail_call_remember(struct trail_call *call, int http_status, enum trail_status kind,
+                         int64_t elapsed_us);
+
+struct trail_slice trail_call_path(const struct trail_call *call);
+
+#endif

@@ -1,0 +1,73 @@
+#include "engine/client.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+static atomic_uint_fast64_t profiles_made;
+
+static void destroy(struct trail_client *client) {
+  trail_origin_clear(&client->origin);
+  trail_keyring_clear(&client->keyring);
+  trail_events_clear(&client->events);
+  trail_memory_free((char *)client->profile.user_agent);
+  trail_memory_free((char *)client->profile.ca_file);
+  trail_memory_free((char *)client->profile.proxy);
+  trail_memory_free((char *)client->profile.pinned_public_key);
+  trail_memory_free(client->headers);
+  trail_memory_free(client);
+}
+
+static bool copy(const char *text, const char **to) {
+  *to = text ? trail_memory_copy(text, strlen(text)) : NULL;
+  return !text || *to;
+}
+
+static enum trail_status build(struct trail_client *client,
+                               const struct trail_client_options *options, const char **why) {
+  struct trail_profile *profile = &client->profile;
+  enum trail_status status = trail_origin_parse(options->base_url, &client->origin, why);
+  if (status != TRAIL_OK) return status;
+  client->headers = trail_memory_copy(options->headers.bytes, options->headers.size);
+  if (!client->headers || !copy(options->user_agent, &profile->user_agent) ||
+      !copy(options->ca_file, &profile->ca_file) || !copy(options->proxy, &profile->proxy) ||
+      !copy(options->pinned_public_key, &profile->pinned_public_key))
+    return TRAIL_NO_MEMORY;
+  profile->id = atomic_fetch_add(&profiles_made, 1) + 1;
+  profile->plain_http = client->origin.plain_http;
+  profile->connect_timeout_us = options->connect_timeout_us;
+  profile->max_response_bytes = options->max_response_bytes;
+  client->defaults = *options;
+  client->defaults.base_url = NULL;
+  return trail_events_init(&client->events, options->events);
+}
+
+enum trail_status trail_client_create(const struct trail_client_options *options,
+                                      struct trail_client **out, const char **why) {
+  struct trail_client *client = trail_memory_zalloc(1, sizeof *client);
+  *out = NULL;
+  if (!client) return TRAIL_NO_MEMORY;
+  client->holders = 1;
+  enum trail_status status = build(client, options, why);
+  if (status == TRAIL_OK)
+    *out = client;
+  else
+    destroy(client);
+  return status;
+}
+
+struct trail_client *trail_client_retain(struct trail_client *client) {
+  client->holders++;
+  return client;
+}
+
+void trail_client_release(struct trail_client *client) {
+  if (client && --client->holders == 0) destroy(client);
+}
+
+double trail_client_resets_in(const struct trail_rate_view *rate, int64_t now_us) {
+  int64_t server_then = rate->server_date >= 0 ? rate->server_date : rate->seen_wall_ms / 1000;
+  double left_then = (double)((int64_t)rate->fields.reset - server_then);
+  return left_then - (double)(now_us - rate->seen_us) / 1e6;
+}

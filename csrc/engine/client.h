@@ -1,0 +1,77 @@
+/* A client: its settings, its key, and the line its calls wait in.
+ *
+ * Settings never change after creation; strings are copied. A client is shared by count between the handle Lua
+ * holds and every call that has not ended, so a dropped client lives until its calls are done. The lane belongs to
+ * the engine; nobody else writes it.
+ */
+#ifndef TRAIL_ENGINE_CLIENT_H
+#define TRAIL_ENGINE_CLIENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "engine/events.h"
+#include "engine/keyring.h"
+#include "net/origin.h"
+#include "net/transport.h"
+#include "policy/backoff.h"
+#include "policy/field.h"
+
+#define TRAIL_RETRIES_MAX 20
+
+struct trail_call;
+
+struct trail_client_options {
+  const char *base_url;
+  const char *user_agent;
+  const char *ca_file, *proxy, *pinned_public_key; /* NULL: not given */
+  struct trail_slice headers; /* lines each ended by NUL */
+  int64_t timeout_us, connect_timeout_us, deadline_us;
+  uint32_t retries;
+  struct trail_backoff backoff;
+  uint32_t concurrency;
+  size_t max_response_bytes;
+  bool events; /* record them */
+};
+
+/* The latest rate-limit fields, and when they came. */
+struct trail_rate_view {
+  bool known;
+  struct trail_rate_fields fields;
+  int64_t server_date; /* Unix time by the server's clock; -1: it did not say */
+  int64_t seen_us;
+  int64_t seen_wall_ms;
+};
+
+struct trail_lane {
+  struct trail_call *first, *last; /* waiting for a place */
+  uint32_t in_flight;
+  bool listed; /* in the engine's list of lanes that have calls waiting */
+  struct trail_client *next;
+};
+
+struct trail_client {
+  struct trail_origin origin;
+  struct trail_profile profile;
+  struct trail_client_options defaults; /* its strings are those of `profile`; base_url is not kept */
+  char *headers;                        /* lines ended by NUL, the list by an empty one */
+  struct trail_keyring keyring;
+  struct trail_rate_view rate;
+  struct trail_lane lane;
+  struct trail_events events;
+  bool closed;
+  unsigned holders;
+};
+
+/* TRAIL_CONFIG with `why` about the base URL, or TRAIL_NO_MEMORY. */
+TRAIL_MUST_USE enum trail_status trail_client_create(const struct trail_client_options *options,
+                                                     struct trail_client **out, const char **why);
+struct trail_client *trail_client_retain(struct trail_client *client);
+void trail_client_release(struct trail_client *client);
+
+/* Seconds until the window ends, as seen from now by the server's clock; negative when it is over. */
+double trail_client_resets_in(const struct trail_rate_view *rate, int64_t now_us);
+
+#endif

@@ -1,0 +1,402 @@
+#include "engine/engine.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "base/random.h"
+
+struct trail_engine {
+  struct trail_transport *transport;
+  struct trail_timers timers;
+  struct trail_call *first; /* live calls, newest first */
+  size_t live;
+  struct trail_client *waiting; /* lanes with calls queued */
+};
+
+/* ---- lanes ------------------------------------------------------------------------------------ */
+
+static void lane_append(struct trail_engine *engine, struct trail_call *call) {
+  struct trail_client *client = call->client;
+  struct trail_lane *lane = &client->lane;
+  call->lane_next = NULL;
+  call->lane_previous = lane->last;
+  *(lane->last ? &lane->last->lane_next : &lane->first) = call;
+  lane->last = call;
+  if (lane->listed) return;
+  lane->listed = true;
+  lane->next = engine->waiting;
+  engine->waiting = trail_client_retain(client);
+}
+
+static void lane_remove(struct trail_call *call) {
+  struct trail_lane *lane = &call->client->lane;
+  *(call->lane_previous ? &call->lane_previous->lane_next : &lane->first) = call->lane_next;
+  *(call->lane_next ? &call->lane_next->lane_previous : &lane->last) = call->lane_previous;
+  call->lane_previous = call->lane_next = NULL;
+}
+
+/* ---- events ------------------------------------------------------------------------------------ */
+
+static void copy_cut(char *to, size_t room, const char *from, size_t size) {
+  if (size >= room) size = room - 1;
+  memcpy(to, from, size);
+  to[size] = '\0';
+}
+
+static struct trail_event *note(struct trail_call *call, enum trail_event_type type,
+                                enum trail_status kind) {
+  struct trail_event *event = trail_events_add(&call->client->events, type);
+  if (!event) return NULL;
+  event->kind = kind;
+  event->method = call->method;
+  event->attempt = call->attempts;
+  event->id = call->id;
+  event->time_wall_ms = trail_clock_wall_ms();
+  copy_cut(event->url, sizeof event->url, call->url, call->path_at + call->path_size);
+  return event;
+}
+
+static void note_answer(struct trail_call *call, enum trail_status kind, int64_t now_us) {
+  struct trail_event *event = note(call, TRAIL_EVENT_RESPONSE, kind);
+  if (!event) return;
+  event->http_status = call->answer.head.status;
+  event->elapsed_us = now_us - call->started_us;
+  event->has_rate = call->facts.has_rate;
+  event->rate = call->facts.rate;
+  struct trail_slice id = call->facts.request_id;
+  if (id.size) copy_cut(event->request_id, sizeof event->request_id, id.bytes, id.size);
+}
+
+static void note_wait(struct trail_call *call, enum trail_status kind, int64_t wait_us) {
+  struct trail_event *event = note(call, TRAIL_EVENT_RETRY, kind);
+  if (!event) return;
+  event->http_status = call->answer.head.status;
+  event->wait_us = wait_us;
+}
+
+static void note_error(struct trail_call *call) {
+  struct trail_event *event = note(call, TRAIL_EVENT_ERROR, call->result);
+  if (!event) return;
+  event->http_status = call->answer.head.status;
+  event->elapsed_us = call->done_us - call->submitted_us;
+}
+
+/* ---- the one place where a call changes its state ------------------------------------------------ */
+
+static void leave(struct trail_engine *engine, struct trail_call *call) {
+  trail_timers_unset(&engine->timers, &call->timer);
+  if (call->state == TRAIL_CALL_QUEUED) lane_remove(call);
+  if (call->state == TRAIL_CALL_IN_FLIGHT) call->client->lane.in_flight--;
+}
+
+static void unlink_live(struct trail_engine *engine, struct trail_call *call) {
+  *(call->previous ? &call->previous->next : &engine->first) = call->next;
+  if (call->next) call->next->previous = call->previous;
+  call->previous = call->next = NULL;
+  engine->live--;
+}
+
+/* `until_us` is when the state ends by itself: an attempt's or a wait's end, never after the deadline. */
+static void enter(struct trail_engine *engine, struct trail_call *call, enum trail_call_state state,
+                  int64_t until_us) {
+  leave(engine, call);
+  call->state = state;
+  if (state == TRAIL_CALL_DONE) {
+    unlink_live(engine, call);
+    trail_call_release(call); /* the engine's hold; the caller of this keeps its own */
+    return;
+  }
+  trail_timers_set(&engine->timers, &call->timer, until_us);
+  if (state == TRAIL_CALL_QUEUED) lane_append(engine, call);
+  if (state == TRAIL_CALL_IN_FLIGHT) call->client->lane.in_flight++;
+}
+
+/* ---- the end of a call --------------------------------------------------------------------------- */
+
+static void finish(struct trail_engine *engine, struct trail_call *call, enum trail_status result,
+                   int64_t now_us) {
+  call->result = result;
+  call->done_us = now_us;
+  call->done_wall_ms = trail_clock_wall_ms();
+  if (result != TRAIL_OK) note_error(call);
+  enter(engine, call, TRAIL_CALL_DONE, 0);
+}
+
+/* ---- the end of an attempt ----------------------------------------------------------------------- */
+
+static void learn_rate(struct trail_call *call, int64_t now_us, int64_t wall_ms) {
+  if (!call->facts.has_rate) return;
+  call->client->rate = (struct trail_rate_view){
+      .known = true,
+      .fields = call->facts.rate,
+      .server_date = call->facts.date,
+      .seen_us = now_us,
+      .seen_wall_ms = wall_ms,
+  };
+}
+
+static struct trail_attempt describe(const struct trail_call *call, enum trail_status kind) {
+  const struct trail_answer *answer = &call->answer;
+  return (struct trail_attempt){
+      .method = call->method,
+      .keyed = call->idempotency_key != NULL,
+      .sent = answer->sent,
+      .head_complete = answer->head.complete,
+      .complete = answer->failure == TRAIL_OK,
+      .cut = answer->cut,
+      .http_status = (unsigned)answer->head.status,
+      .failure = kind,
+  };
+}
+
+/* Backs off where a further attempt is allowed and fits; false where the call has to end. */
+static bool try_again(struct trail_engine *engine, struct trail_call *call,
+                      const struct trail_attempt *attempt, int64_t now_us) {
+  if (call->attempts > call->retries || !trail_verdict_retryable(attempt)) return false;
+  struct trail_backoff_case at = {
+      .retry = call->attempts,
+      .random = trail_random_u32(),
+      .floor_ms = call->retry_after_ms,
+      .now_ms = now_us / 1000,
+      .deadline_ms = call->deadline_at_us / 1000,
+  };
+  struct trail_backoff_plan plan = trail_backoff_plan(call->client->defaults.backoff, &at);
+  if (!plan.fits) return false;
+  call->waited_us = plan.wait_ms * 1000;
+  note_wait(call, attempt->failure, call->waited_us);
+  enter(engine, call, TRAIL_CALL_BACKING_OFF, now_us + call->waited_us);
+  return true;
+}
+
+/* An attempt has ended, its answer is in the call. */
+static void judge(struct trail_engine *engine, struct trail_call *call, int64_t now_us) {
+  struct trail_answer *answer = &call->answer;
+  int64_t wall_ms = trail_clock_wall_ms();
+  call->transfer = NULL;
+  trail_facts_read(&answer->head, wall_ms / 1000, &call->facts);
+  learn_rate(call, now_us, wall_ms);
+  call->retry_after_ms = answer->head.complete ? call->facts.retry_after_ms : -1;
+  enum trail_status kind = answer->failure != TRAIL_OK
+                               ? answer->failure
+                               : trail_verdict_status((unsigned)answer->head.status);
+  if (kind == TRAIL_TIMEOUT && call->limit == TRAIL_LIMIT_NONE)
+    call->limit = TRAIL_LIMIT_CONNECT_TIMEOUT; /* the only time limit that libcurl keeps */
+  struct trail_attempt attempt = describe(call, kind);
+  call->outcome = trail_verdict_worse(call->outcome, trail_verdict_outcome(&attempt));
+  trail_call_remember(call, answer->head.status, kind, now_us - call->started_us);
+  if (answer->head.complete || answer->failure == TRAIL_OK) note_answer(call, kind, now_us);
+  if (kind == TRAIL_OK) {
+    finish(engine, call, TRAIL_OK, now_us);
+  } else if (!try_again(engine, call, &attempt, now_us)) {
+    call->repeatable = trail_verdict_repeatable(&attempt, call->outcome);
+    finish(engine, call, kind, now_us);
+  }
+}
+
+/* ---- the beginning of an attempt ------------------------------------------------------------------ */
+
+static int64_t earlier(int64_t a, int64_t b) { return a < b ? a : b; }
+
+static void forget_answer(struct trail_call *call) {
+  trail_answer_reset(&call->answer);
+  memset(&call->facts, 0, sizeof call->facts);
+}
+
+static enum trail_status begin_transfer(struct trail_engine *engine, struct trail_call *call,
+                                        int64_t now_us) {
+  struct trail_client *client = call->client;
+  bool repeatable = call->idempotency_key || trail_method_is_idempotent(call->method);
+  struct trail_request request = {
+      .profile = &client->profile,
+      .method = trail_method_name(call->method),
+      .url = call->url,
+      .headers = call->headers,
+      .authorization = trail_keyring_authorization(&client->keyring, now_us),
+      .body = call->body,
+      .body_size = call->body_size,
+      /* libcurl repeats a request whose reused connection dies, which this one must not be */
+      .fresh_connection = !repeatable,
+  };
+  return engine->transport->ops->start(engine->transport, &request, call, &call->transfer);
+}
+
+static void begin(struct trail_engine *engine, struct trail_call *call, int64_t now_us) {
+  call->limit = TRAIL_LIMIT_NONE;
+  call->started_us = now_us;
+  forget_answer(call);
+  enum trail_status status = begin_transfer(engine, call, now_us);
+  if (status != TRAIL_OK) {
+    snprintf(call->answer.message, sizeof call->answer.message, "%s",
+             status == TRAIL_CONFIG ? "libcurl refused an option that safety rests on"
+                                    : "there was not enough memory to start the request");
+    finish(engine, call, status, now_us);
+    return;
+  }
+  call->attempts++;
+  enter(engine, call, TRAIL_CALL_IN_FLIGHT,
+        earlier(now_us + call->timeout_us, call->deadline_at_us));
+  note(call, TRAIL_EVENT_REQUEST, TRAIL_OK);
+}
+
+static void serve_lane(struct trail_engine *engine, struct trail_client *client, int64_t now_us) {
+  struct trail_lane *lane = &client->lane;
+  while (lane->first && lane->in_flight < client->defaults.concurrency)
+    begin(engine, lane->first, now_us);
+}
+
+static void start_waiting(struct trail_engine *engine, int64_t now_us) {
+  for (struct trail_client **at = &engine->waiting; *at;) {
+    struct trail_client *client = *at;
+    serve_lane(engine, client, now_us);
+    if (client->lane.first) {
+      at = &client->lane.next;
+      continue;
+    }
+    *at = client->lane.next;
+    client->lane.listed = false;
+    trail_client_release(client);
+  }
+}
+
+/* ---- timers --------------------------------------------------------------------------------------- */
+
+static void stop_transfer(struct trail_engine *engine, struct trail_call *call) {
+  if (!call->transfer) return;
+  engine->transport->ops->cancel(engine->transport, call->transfer, &call->answer);
+  call->transfer = NULL;
+}
+
+static void run_out(struct trail_engine *engine, struct trail_call *call, int64_t now_us) {
+  bool deadline = now_us >= call->deadline_at_us;
+  if (call->state == TRAIL_CALL_BACKING_OFF && !deadline) {
+    enter(engine, call, TRAIL_CALL_QUEUED, call->deadline_at_us);
+    return;
+  }
+  bool in_flight = call->state == TRAIL_CALL_IN_FLIGHT;
+  stop_transfer(engine, call);
+  call->limit = deadline ? TRAIL_LIMIT_DEADLINE : TRAIL_LIMIT_TIMEOUT;
+  if (in_flight) {
+    call->answer.failure = TRAIL_TIMEOUT;
+    judge(engine, call, now_us);
+    return;
+  }
+  forget_answer(call); /* the last attempt's is in the history */
+  call->answer.failure = TRAIL_TIMEOUT;
+  snprintf(call->answer.message, sizeof call->answer.message, "%s",
+           call->state == TRAIL_CALL_QUEUED ? "waiting for a place among the transfers in flight"
+                                            : "waiting before the next attempt");
+  struct trail_attempt attempt = describe(call, TRAIL_TIMEOUT);
+  call->repeatable = trail_verdict_repeatable(&attempt, call->outcome);
+  finish(engine, call, TRAIL_TIMEOUT, now_us);
+}
+
+static void run_out_timers(struct trail_engine *engine, int64_t now_us) {
+  for (struct trail_timer *timer;
+       (timer = trail_timers_first(&engine->timers)) && timer->at_us <= now_us;)
+    run_out(engine, (struct trail_call *)timer, now_us);
+}
+
+/* ---- the public part ------------------------------------------------------------------------------ */
+
+static void take_in_finished(struct trail_engine *engine, int64_t now_us) {
+  void *owner;
+  struct trail_answer answer;
+  trail_answer_init(&answer, 0);
+  while (engine->transport->ops->next(engine->transport, &owner, &answer)) {
+    struct trail_call *call = owner;
+    trail_answer_move(&call->answer, &answer);
+    judge(engine, call, now_us);
+  }
+}
+
+void trail_engine_advance(struct trail_engine *engine, int64_t now_us) {
+  take_in_finished(engine, now_us);
+  run_out_timers(engine, now_us);
+  start_waiting(engine, now_us);
+}
+
+int64_t trail_engine_wake_us(const struct trail_engine *engine) {
+  const struct trail_timer *timer = trail_timers_first(&engine->timers);
+  return timer ? timer->at_us : TRAIL_NEVER;
+}
+
+enum trail_status trail_engine_submit(struct trail_engine *engine, struct trail_call *call,
+                                      int64_t now_us) {
+  enum trail_status status = trail_timers_reserve(&engine->timers, engine->live + 1);
+  if (status != TRAIL_OK) return status;
+  call->submitted_us = now_us;
+  call->deadline_at_us = now_us + call->deadline_us;
+  trail_call_retain(call);
+  call->next = engine->first;
+  if (engine->first) engine->first->previous = call;
+  engine->first = call;
+  engine->live++;
+  enter(engine, call, TRAIL_CALL_QUEUED, call->deadline_at_us);
+  return TRAIL_OK;
+}
+
+void trail_engine_cancel(struct trail_engine *engine, struct trail_call *call,
+                         enum trail_status why, int64_t now_us) {
+  if (call->state == TRAIL_CALL_NEW || call->state == TRAIL_CALL_DONE) return;
+  bool in_flight = call->state == TRAIL_CALL_IN_FLIGHT;
+  stop_transfer(engine, call);
+  call->answer.failure = why;
+  struct trail_attempt attempt = describe(call, why);
+  if (in_flight) {
+    call->outcome = trail_verdict_worse(call->outcome, trail_verdict_outcome(&attempt));
+    trail_call_remember(call, call->answer.head.status, why, now_us - call->started_us);
+  }
+  call->repeatable = trail_verdict_repeatable(&attempt, call->outcome);
+  finish(engine, call, why, now_us);
+}
+
+void trail_engine_cancel_client(struct trail_engine *engine, struct trail_client *client,
+                                enum trail_status why, int64_t now_us) {
+  for (struct trail_call *call = engine->first, *next; call; call = next) {
+    next = call->next;
+    if (call->client == client) trail_engine_cancel(engine, call, why, now_us);
+  }
+}
+
+size_t trail_engine_live(const struct trail_engine *engine) { return engine->live; }
+
+struct trail_transport *trail_engine_transport(const struct trail_engine *engine) {
+  return engine->transport;
+}
+
+enum trail_status trail_engine_create(struct trail_transport *transport,
+                                      struct trail_engine **out) {
+  struct trail_engine *engine = trail_memory_zalloc(1, sizeof *engine);
+  *out = engine;
+  if (!engine) return TRAIL_NO_MEMORY;
+  engine->transport = transport;
+  return TRAIL_OK;
+}
+
+static void end_all(struct trail_engine *engine, int64_t now_us) {
+  while (engine->first) trail_engine_cancel(engine, engine->first, TRAIL_CANCELLED, now_us);
+  start_waiting(engine, now_us); /* lets go of the lanes, which are empty now */
+}
+
+void trail_engine_destroy(struct trail_engine *engine) {
+  if (!engine) return;
+  end_all(engine, trail_clock_boot_us());
+  engine->transport->ops->destroy(engine->transport);
+  trail_timers_clear(&engine->timers);
+  trail_memory_free(engine);
+}
+
+void trail_engine_replace_transport(struct trail_engine *engine, struct trail_transport *fresh) {
+  /* The parent goes on with these; here they end without a word to any server. */
+  for (struct trail_call *call = engine->first; call; call = call->next) {
+    if (call->transfer) call->answer.sent = true;
+    call->transfer = NULL;
+    snprintf(call->answer.message, sizeof call->answer.message, "%s",
+             "the call belongs to the process that this one was forked from");
+  }
+  end_all(engine, trail_clock_boot_us());
+  engine->transport->ops->abandon(engine->transport);
+  engine->transport = fresh;
+}

@@ -1,0 +1,17 @@
+#include "engine/inline.h"
+
+#include "base/clock.h"
+
+enum trail_inline_end trail_inline_wait(struct trail_engine *engine, const struct trail_call *call,
+                                        int64_t until_us) {
+  struct trail_transport *transport = trail_engine_transport(engine);
+  for (;;) {
+    int64_t now_us = trail_clock_boot_us();
+    trail_engine_advance(engine, now_us);
+    if (call && call->state == TRAIL_CALL_DONE) return TRAIL_INLINE_DONE;
+    if (now_us >= until_us) return TRAIL_INLINE_TIME;
+    int64_t wake_us = trail_engine_wake_us(engine);
+    if (!transport->ops->wait(transport, wake_us < until_us ? wake_us : until_us))
+      return TRAIL_INLINE_INTERRUPTED;
+  }
+}

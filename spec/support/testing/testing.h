@@ -17,6 +17,9 @@
   X(caller_header) \
   X(field) \
   X(http_date) \
+  X(json_mark) \
+  X(json_number) \
+  X(json_text) \
   X(link) \
   X(method) \
   X(retry_budget) \

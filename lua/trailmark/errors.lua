@@ -1,8 +1,8 @@
 --- Error objects: what went wrong, whether it may have happened, what to do about it.
 --
--- The core reports a failed call as a flat table of fields; `errors.new` makes the object the caller
--- sees. Only the fields listed here get through, so what the core knows about the key (its source,
--- its last four characters) reaches the hint's wording and nothing else.
+-- The core reports a failed call as a flat table of fields; `errors.new` makes the object that the
+-- caller sees. Only the fields listed here get through, so what the core knows about the key (its
+-- source, its last four characters) reaches the hint's wording and nothing else.
 -- The printed line is for a person at three in the morning: one line, bounded, escaped, no query
 -- string, no key.
 
@@ -46,15 +46,15 @@ local errors = {}
 ---@field key_last4? string
 ---@field key_age? number        seconds since the key file changed
 ---@field key_prefixed? boolean  whether it begins as API keys do
----@field limit? string          the option that ran out: "timeout", "connect_timeout", "deadline", ...
+---@field limit? string          the option that ran out: "timeout", "deadline", ...
 ---@field seconds? number        its value (bytes for max_response_bytes)
 ---@field ignored_proxy? string|true  the proxy variable that is set but was not used
 ---@field option? string         kind config: the option at fault, "key" unless told
 
 -- Taken over as they are.
 local FIELDS = {
-  "kind", "status", "request_id", "body", "headers", "attempts", "elapsed", "history", "retry_after",
-  "retry_at", "idempotency_key", "outcome", "next", "method", "time",
+  "kind", "status", "body", "headers", "attempts", "elapsed", "history",
+  "retry_after", "retry_at", "idempotency_key", "outcome", "next", "method", "time",
 }
 
 -- Bytes of each part in the printed line, and of `message` and `code`.
@@ -155,8 +155,8 @@ local function what_happened(err)
   local row = hints.row(err.kind)
   local message = printable.text(tostring(err.message or row.says), LONGEST.message)
   if not err.status then return message end
-  if row.answered and message == row.says then return tostring(err.status) end
-  return ("%s (%s)"):format(tostring(err.status), message)
+  local status = printable.text(tostring(err.status), 10)
+  return row.answered and message == row.says and status or ("%s (%s)"):format(status, message)
 end
 
 local function how_long(err)
@@ -185,12 +185,13 @@ local function consequence(err)
 end
 
 local function label(err)
-  local parts = { tostring(err.kind) }
-  if err.code then parts[#parts + 1] = "code " .. printable.text(tostring(err.code), LONGEST.code) end
-  if err.curl_code then parts[#parts + 1] = "curl " .. tostring(err.curl_code) end
-  if err.request_id then
-    parts[#parts + 1] = "request " .. printable.text(tostring(err.request_id), LONGEST.request_id)
+  local parts = { printable.text(tostring(err.kind), 20) }
+  local function add(name, value, longest)
+    if value then parts[#parts + 1] = name .. printable.text(tostring(value), longest) end
   end
+  add("code ", err.code, LONGEST.code)
+  add("curl ", err.curl_code, 10)
+  add("request ", err.request_id, LONGEST.request_id)
   return " [" .. table.concat(parts, ", ") .. "]"
 end
 
@@ -228,13 +229,17 @@ function Error.__concat(left, right)
   return before .. after
 end
 
+local function shown(value, longest)
+  return value and printable.text(tostring(value), longest) or nil
+end
+
 --- The core's facts, safe to print.
 local function facts_of(fields)
   local source, last4, proxy = fields.key_source, fields.key_last4, fields.ignored_proxy
   return {
-    key_source = source and printable.text(tostring(source), LONGEST.source),
+    key_source = shown(source, LONGEST.source),
     -- Four characters of a key, never more, whatever the core hands over.
-    key_last4 = type(last4) == "string" and #last4 <= 4 and printable.text(last4, 16) or nil,
+    key_last4 = type(last4) == "string" and #last4 <= 4 and shown(last4, 16) or nil,
     key_age = fields.key_age,
     key_prefixed = fields.key_prefixed,
     limit = fields.limit,
@@ -253,13 +258,13 @@ function errors.new(fields)
   for _, name in ipairs(FIELDS) do err[name] = fields[name] end
   local code, message
   if fields.status then code, message = errors.from_body(fields.body) end
-  code, message = fields.code or code, fields.message or message or hints.row(err.kind).says
-  err.code = code and printable.text(tostring(code), LONGEST.code)
-  err.message = printable.text(tostring(message), LONGEST.message)
-  err.path = fields.path and (tostring(fields.path):gsub("[?#].*$", ""))
+  err.code = shown(fields.code or code, LONGEST.code)
+  err.message = shown(fields.message or message or hints.row(err.kind).says, LONGEST.message)
+  err.request_id = shown(fields.request_id, LONGEST.request_id)
+  err.path = fields.path and printable.without_keys((tostring(fields.path):gsub("[?#].*$", "")))
   err.curl_code = fields.curl or fields.curl_code
   err.retryable = fields.retryable == true
-  err.hint = fields.hint or hints.remedy(err, facts_of(fields))
+  err.hint = shown(fields.hint or hints.remedy(err, facts_of(fields)), LONGEST.hint)
   return err
 end
 

@@ -102,11 +102,12 @@ end
 
 local function too_large(_, facts)
   local limit = named_limit(facts)
-  return join(limit and "the limit was " .. limit, "raise max_response_bytes or ask for less at a time")
+  return join(limit and "the limit was " .. limit,
+    "raise max_response_bytes or ask for less at a time")
 end
 
 hints.rows = {
-  { name = "config", means = "the key or another setting of the surroundings is missing or unusable",
+  { name = "config", means = "the key or another setting is missing or unusable",
     says = "not configured", remedy = config },
   { name = "argument", means = "a value that cannot be sent: a control byte, an unencodable body",
     says = "a value cannot be sent" },
@@ -114,8 +115,8 @@ hints.rows = {
     says = "the key was not accepted", remedy = unauthorized },
   { name = "forbidden", means = "403: the key's scope does not cover the call", answered = true,
     says = "the key's scope does not cover this",
-    remedy = "it takes a key of wider scope: read:workspace reads, read:write:workspace also writes,"
-      .. " admin:full includes billing" },
+    remedy = "it takes a key of wider scope: read:workspace reads, read:write:workspace also"
+      .. " writes, admin:full includes billing" },
   { name = "not_found", means = "404: nothing there in this workspace", answered = true,
     says = "nothing there", remedy = not_found },
   { name = "conflict", means = "409: the state of the resource stands in the way", answered = true,
@@ -147,7 +148,7 @@ hints.rows = {
   { name = "too_large", means = "the answer exceeds max_response_bytes",
     says = "the answer is too large", remedy = too_large },
   { name = "decode", means = "a success that is not JSON", says = "the answer is not JSON",
-    remedy = "not the API at base_url, or a login page in between? decode = false gives the bytes" },
+    remedy = "not the API at base_url, or a login page in between? decode = false gives bytes" },
 }
 
 -- Statuses that deserve more than their kind's remedy.

@@ -1,7 +1,7 @@
 --- Text a person can read safely: bounded, escaped, without keys, and the same in every locale.
 --
--- What a server says ends up in terminals and logs. Control bytes (the C1 ones of UTF-8 too), broken
--- UTF-8 and marks that reorder a line become `\xNN`; good UTF-8 stays as it is.
+-- What a server says ends up in terminals and logs. Control bytes (the C1 ones of UTF-8 too),
+-- broken UTF-8 and marks that reorder a line become `\xNN`; good UTF-8 stays as it is.
 
 local printable = {}
 
@@ -9,7 +9,7 @@ local CUT = "..."
 -- Only so much of a long string is looked at; what is shown is far shorter.
 local LOOKED_AT = 4096
 
--- Well-formed UTF-8 (The Unicode Standard, table 3-7): first byte from, to; second from, to; length.
+-- Well-formed UTF-8 (Unicode, table 3-7): first byte from, to; second byte from, to; length.
 local SEQUENCES = {
   { 0xC2, 0xC2, 0xA0, 0xBF, 2 }, -- C2 80..9F are the C1 controls
   { 0xC3, 0xDF, 0x80, 0xBF, 2 },
@@ -94,8 +94,8 @@ end
 ---@param seconds number
 ---@return string
 function printable.seconds(seconds)
-  local form = seconds < 0.1 and "%.3f s" or seconds < 10 and "%.2f s" or "%.1f s"
-  return form:format(seconds)
+  local form = seconds < 0.1 and "%.3f" or seconds < 10 and "%.2f" or "%.1f"
+  return (form:format(seconds):gsub("[^%d]+", ".")) .. " s" -- a locale may have a comma there
 end
 
 local AGES = { { 172800, 86400, "d" }, { 7200, 3600, "h" }, { 120, 60, "min" }, { 0, 1, "s" } }

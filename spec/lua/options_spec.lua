@@ -88,7 +88,8 @@ local CALL = {
   { "params", { 1, "x", true, { "x" }, { id = true }, { id = {} }, { id = NAN },
     { id = INFINITE } }, { {}, { id = "x", n = 7 } }, {} },
   { "headers", { 1, "x", { "x" }, { Host = "x" }, { ["X-A"] = 1 },
-    { ["X-A"] = "1", ["x-a"] = "1" } }, { {}, { ["X-A"] = "1" } }, { { ["X-A"] = "a\nb" }, { ["X-A"] = "\0" }, { ["X\r"] = "1" } } },
+    { ["X-A"] = "1", ["x-a"] = "1" } },
+    { {}, { ["X-A"] = "1" } }, { { ["X-A"] = "a\nb" }, { ["X-A"] = "\0" }, { ["X\r"] = "1" } } },
   { "content_type", NOT_TEXT, { "text/csv; charset=utf-8" },
     { "", "a\r\nb", " a", "caf\195\169" } },
   { "idempotency_key", { 1, true, {} }, { "k", false, ("x"):rep(255) },
@@ -467,7 +468,8 @@ describe("a key in the wrong place", function()
     local givens = { KEY, { KEY }, { [KEY] = 1 }, { [KEY] = KEY }, { { KEY } } }
     for _, row in ipairs(rows) do
       for _, value in ipairs { KEY, KEY .. "\n", { KEY }, { [KEY] = KEY },
-        { ["Bearer " .. KEY] = 1 }, { ["X-Key"] = KEY .. "\0" }, { style = KEY }, { scope = KEY .. " " }, { limit = KEY } } do
+        { ["Bearer " .. KEY] = 1 },
+        { ["X-Key"] = KEY .. "\0" }, { style = KEY }, { scope = KEY .. " " }, { limit = KEY } } do
         givens[#givens + 1] = { [row[1]] = value }
         givens[#givens + 1] = { [row[1] .. "x"] = value }
       end

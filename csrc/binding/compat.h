@@ -17,4 +17,8 @@
 #define lua_isinteger(L, index) ((void)(L), (void)(index), 0)
 #endif
 
+/* The metatable of a userdata type: its methods under __index, its finaliser, closed to Lua. */
+void trail_compat_metatable(lua_State *L, const char *name, const luaL_Reg *methods,
+                            lua_CFunction collect);
+
 #endif

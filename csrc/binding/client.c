@@ -1,0 +1,233 @@
+#include "binding/client.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "binding/call.h"
+#include "binding/state.h"
+#include "policy/target.h"
+
+#define CLIENT "trailmark.core.client"
+
+struct handle {
+  struct trail_client *client; /* NULL only while half-built */
+};
+
+struct trail_client *trail_client_check(lua_State *L, int index) {
+  struct handle *handle = luaL_checkudata(L, index, CLIENT);
+  return handle->client;
+}
+
+int64_t trail_client_microseconds(lua_Number seconds) { return (int64_t)((double)seconds * 1e6); }
+
+/* ---- settings ------------------------------------------------------------------------------------- */
+
+enum setting_kind { TEXT, SECONDS, MILLISECONDS, COUNT, SIZE, FLAG, BYTES };
+
+static const struct {
+  const char *name;
+  enum setting_kind kind;
+  size_t offset;
+} settings[] = {
+#define SETTING(name, kind, field) {name, kind, offsetof(struct trail_client_options, field)}
+    SETTING("base_url", TEXT, base_url),
+    SETTING("user_agent", TEXT, user_agent),
+    SETTING("ca_file", TEXT, ca_file),
+    SETTING("proxy", TEXT, proxy),
+    SETTING("pinned_public_key", TEXT, pinned_public_key),
+    SETTING("header_lines", BYTES, headers),
+    SETTING("timeout", SECONDS, timeout_us),
+    SETTING("connect_timeout", SECONDS, connect_timeout_us),
+    SETTING("deadline", SECONDS, deadline_us),
+    SETTING("backoff_base", MILLISECONDS, backoff.base_ms),
+    SETTING("backoff_cap", MILLISECONDS, backoff.cap_ms),
+    SETTING("retries", COUNT, retries),
+    SETTING("concurrency", COUNT, concurrency),
+    SETTING("max_response_bytes", SIZE, max_response_bytes),
+    SETTING("events", FLAG, events),
+#undef SETTING
+};
+
+/* The value on top into its field. Strings stay on the stack, and so stay valid. */
+static void read_setting(lua_State *L, enum setting_kind kind, void *field) {
+  struct trail_slice bytes = {NULL, 0};
+  switch (kind) {
+    case TEXT:
+      *(const char **)field = lua_tostring(L, -1);
+      break;
+    case BYTES:
+      bytes.bytes = lua_tolstring(L, -1, &bytes.size);
+      *(struct trail_slice *)field = bytes;
+      break;
+    case SECONDS:
+      *(int64_t *)field = trail_client_microseconds(lua_tonumber(L, -1));
+      break;
+    case MILLISECONDS:
+      *(uint32_t *)field = (uint32_t)((double)lua_tonumber(L, -1) * 1e3);
+      break;
+    case COUNT:
+      *(uint32_t *)field = (uint32_t)lua_tonumber(L, -1);
+      break;
+    case SIZE:
+      *(size_t *)field = (size_t)lua_tonumber(L, -1);
+      break;
+    case FLAG:
+      *(bool *)field = lua_toboolean(L, -1);
+      break;
+  }
+}
+
+/* client(settings) -> client | nil, why */
+static int create(lua_State *L) {
+  struct trail_client_options options = {0};
+  const char *why = "";
+  luaL_checktype(L, 1, LUA_TTABLE);
+  luaL_checkstack(L, (int)(sizeof settings / sizeof *settings) + 8, NULL);
+  for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+    lua_getfield(L, 1, settings[i].name);
+    read_setting(L, settings[i].kind, (char *)&options + settings[i].offset);
+  }
+  struct handle *handle = lua_newuserdata(L, sizeof *handle);
+  handle->client = NULL;
+  luaL_getmetatable(L, CLIENT);
+  lua_setmetatable(L, -2);
+  enum trail_status status = trail_client_create(&options, &handle->client, &why);
+  if (status == TRAIL_NO_MEMORY) return trail_state_raise_memory(L);
+  if (status == TRAIL_OK) return 1;
+  lua_pushnil(L);
+  lua_pushstring(L, why);
+  return 2;
+}
+
+/* ---- the key -------------------------------------------------------------------------------------- */
+
+static int key_result(lua_State *L, enum trail_status status, const struct trail_key_fault *fault) {
+  if (status == TRAIL_NO_MEMORY) return trail_state_raise_memory(L);
+  if (status == TRAIL_OK) {
+    lua_pushboolean(L, 1);
+    return 1;
+  }
+  lua_pushnil(L);
+  lua_pushstring(L, fault->text);
+  return 2;
+}
+
+/* client:set_key(key, source) -> true | nil, why */
+static int set_key(lua_State *L) {
+  struct trail_client *client = trail_client_check(L, 1);
+  struct trail_slice key;
+  struct trail_key_fault fault = {""};
+  key.bytes = luaL_checklstring(L, 2, &key.size);
+  bool function = strcmp(luaL_optstring(L, 3, "option"), "function") == 0;
+  enum trail_status status = trail_keyring_set(
+      &client->keyring, function ? TRAIL_KEY_FUNCTION : TRAIL_KEY_OPTION, key, &fault);
+  return key_result(L, status, &fault);
+}
+
+/* client:use_key_variable(name) -> true | nil, why */
+static int use_key_variable(lua_State *L) {
+  struct trail_client *client = trail_client_check(L, 1);
+  struct trail_key_fault fault = {""};
+  enum trail_status status =
+      trail_keyring_use_environment(&client->keyring, luaL_checkstring(L, 2), &fault);
+  return key_result(L, status, &fault);
+}
+
+/* client:use_key_file(path) -> true | nil, why */
+static int use_key_file(lua_State *L) {
+  struct trail_client *client = trail_client_check(L, 1);
+  struct trail_key_fault fault = {""};
+  enum trail_status status = trail_keyring_use_file(&client->keyring, luaL_checkstring(L, 2),
+                                                    trail_clock_boot_us(), &fault);
+  return key_result(L, status, &fault);
+}
+
+/* ---- state ---------------------------------------------------------------------------------------- */
+
+void trail_client_push_rate(lua_State *L, const struct trail_rate_view *rate, int64_t now_us) {
+  double left = trail_client_resets_in(rate, now_us);
+  lua_createtable(L, 0, 8);
+  lua_pushinteger(L, (lua_Integer)rate->fields.limit);
+  lua_setfield(L, -2, "limit");
+  lua_pushinteger(L, (lua_Integer)rate->fields.remaining);
+  lua_setfield(L, -2, "remaining");
+  lua_pushinteger(L, (lua_Integer)rate->fields.reset);
+  lua_setfield(L, -2, "reset");
+  lua_pushnumber(L, left > 0 ? left : 0);
+  lua_setfield(L, -2, "resets_in");
+}
+
+/* client:rate() -> table | nil */
+static int rate(lua_State *L) {
+  struct trail_client *client = trail_client_check(L, 1);
+  if (!client->rate.known) return 0;
+  trail_client_push_rate(L, &client->rate, trail_clock_boot_us());
+  return 1;
+}
+
+/* client:close(): ends its calls and wipes its key. */
+static int close_client(lua_State *L) {
+  struct trail_client *client = trail_client_check(L, 1);
+  struct trail_engine *engine = trail_state_peek(L);
+  client->closed = true;
+  if (engine) trail_engine_cancel_client(engine, client, TRAIL_CLOSED, trail_clock_boot_us());
+  trail_keyring_clear(&client->keyring);
+  return 0;
+}
+
+static void push_event(lua_State *L, const struct trail_event *event) {
+  lua_createtable(L, 0, 12);
+#define FIELD(push, name, value) (push(L, value), lua_setfield(L, -2, name))
+  FIELD(lua_pushstring, "type", trail_event_name(event->type));
+  FIELD(lua_pushinteger, "id", (lua_Integer)event->id);
+  FIELD(lua_pushnumber, "time", (lua_Number)event->time_wall_ms / 1e3);
+  FIELD(lua_pushstring, "method", trail_method_name(event->method));
+  FIELD(lua_pushstring, "url", event->url);
+  FIELD(lua_pushinteger, "attempt", (lua_Integer)event->attempt);
+  if (event->kind != TRAIL_OK) FIELD(lua_pushstring, "kind", trail_status_name(event->kind));
+  if (event->http_status) FIELD(lua_pushinteger, "status", event->http_status);
+  if (event->type == TRAIL_EVENT_RETRY || event->type == TRAIL_EVENT_PACE)
+    FIELD(lua_pushnumber, "wait", (lua_Number)event->wait_us / 1e6);
+  if (event->type == TRAIL_EVENT_RESPONSE || event->type == TRAIL_EVENT_ERROR)
+    FIELD(lua_pushnumber, "elapsed", (lua_Number)event->elapsed_us / 1e6);
+  if (event->request_id[0]) FIELD(lua_pushstring, "request_id", event->request_id);
+  if (event->has_rate) {
+    lua_createtable(L, 0, 3);
+    FIELD(lua_pushinteger, "limit", (lua_Integer)event->rate.limit);
+    FIELD(lua_pushinteger, "remaining", (lua_Integer)event->rate.remaining);
+    FIELD(lua_pushinteger, "reset", (lua_Integer)event->rate.reset);
+    lua_setfield(L, -2, "rate");
+  }
+#undef FIELD
+}
+
+/* client:next_event() -> event, dropped | nil; dropped: how many were lost before this one was read. */
+static int next_event(lua_State *L) {
+  struct trail_client *client = trail_client_check(L, 1);
+  const struct trail_event *event = trail_events_next(&client->events);
+  if (!event) return 0;
+  uint64_t dropped = client->events.dropped;
+  client->events.dropped = 0;
+  push_event(L, event);
+  lua_pushinteger(L, (lua_Integer)dropped);
+  return 2;
+}
+
+static int collect(lua_State *L) {
+  struct handle *handle = lua_touserdata(L, 1);
+  trail_client_release(handle->client);
+  handle->client = NULL;
+  return 0;
+}
+
+void trail_client_register(lua_State *L) {
+  static const luaL_Reg methods[] = {
+      {"start", trail_call_start},       {"set_key", set_key},
+      {"use_key_variable", use_key_variable}, {"use_key_file", use_key_file},
+      {"rate", rate},                    {"next_event", next_event},
+      {"close", close_client},           {NULL, NULL},
+  };
+  trail_compat_metatable(L, CLIENT, methods, collect);
+  lua_pushcfunction(L, create);
+  lua_setfield(L, -2, "client");
+}

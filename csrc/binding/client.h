@@ -1,0 +1,20 @@
+/* A client as a userdata: created from settings that Lua has checked, and its key. */
+#ifndef TRAIL_BINDING_CLIENT_H
+#define TRAIL_BINDING_CLIENT_H
+
+#include "binding/compat.h"
+#include "engine/client.h"
+
+/* Adds `client` to the table on top: client(settings) -> client | nil, why. */
+void trail_client_register(lua_State *L);
+
+/* The client at `index`; raises where it is none. */
+struct trail_client *trail_client_check(lua_State *L, int index);
+
+/* Seconds as Lua gives them, in microseconds. */
+int64_t trail_client_microseconds(lua_Number seconds);
+
+/* Pushes { limit=, remaining=, reset=, resets_in= }. */
+void trail_client_push_rate(lua_State *L, const struct trail_rate_view *rate, int64_t now_us);
+
+#endif

@@ -12,6 +12,7 @@ PREFIX  = /usr/local
 DESTDIR =
 BUILD   = build
 CFLAGS  = -O2 -g
+SANITIZE =
 ifeq ($(origin CC),default)
 CC      = gcc
 endif
@@ -187,7 +188,7 @@ run-specs: tested
 
 # -- Lint -------------------------------------------------------------------------------------------------
 
-LINTS := luacheck cppcheck layers exports gcc clang
+LINTS := luacheck cppcheck analyzer layers exports gcc clang
 
 .PHONY: lint
 lint: ## luacheck, cppcheck, the layer rules, exported symbols, both compilers without a warning
@@ -200,11 +201,17 @@ lint: ## luacheck, cppcheck, the layer rules, exported symbols, both compilers w
 
 .PHONY: $(addprefix lint-,$(LINTS))
 lint-luacheck:
-	$(Q)luacheck --quiet lua spec rockspec/*.rockspec .luacheckrc .busted
+	$(Q)luacheck --quiet $(if $(CI),--no-color) lua spec rockspec/*.rockspec .luacheckrc .busted
 
+# Values that are not set are left to the analyzer, which follows the order of evaluation.
 lint-cppcheck:
 	$(Q)cppcheck --quiet --std=c11 --language=c --enable=warning,performance,portability --error-exitcode=1 \
-	  --inline-suppr --suppress=missingInclude -D__GNUC__ -Icsrc csrc spec
+	  --inline-suppr --suppress=missingInclude --suppress=uninitvar --suppress=ctuuninitvar \
+	  -D__GNUC__ -DLIBCURL_VERSION_NUM=0x075800 -Icsrc csrc spec
+
+lint-analyzer:
+	$(Q)echo $(wildcard csrc/*/*.c) | xargs -n 4 -P $(shell nproc) clang --analyze --analyzer-output text \
+	  -Xclang -analyzer-werror -std=c11 -D_GNU_SOURCE -Icsrc $(LUA_CFLAGS) $(CURL_CFLAGS)
 
 lint-layers:
 	$(Q)$(LUA_NAME) spec/support/layers.lua .
@@ -227,9 +234,11 @@ INST_LUADIR = $(PREFIX)/share/lua/$(LUA_ABI)
 LUA_FILES  := $(sort $(patsubst lua/%,%,$(shell find lua -type f)))
 
 .PHONY: install
-install: all ## copies the library below PREFIX (/usr/local), for packages below DESTDIR
+install: all ## copies the library below PREFIX (/usr/local), for a package below DESTDIR
 	$(Q)install -D -m 644 $(CORE) $(DESTDIR)$(INST_LIBDIR)/trailmark/core.so
 	$(Q)for file in $(LUA_FILES); do install -D -m 644 lua/$$file $(DESTDIR)$(INST_LUADIR)/$$file || exit; done
+	@$(LUA_BIN) -e 'require "cjson"' 2>/dev/null || \
+	  echo "trailmark needs lua-cjson, which $(LUA_BIN) does not find: apt install or luarocks install lua-cjson"
 
 .PHONY: uninstall
 uninstall: ## removes what install put there

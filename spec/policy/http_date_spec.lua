@@ -21,6 +21,9 @@ describe("http_date.parse", function()
     { "a weekday that does not fit", "Mon, 06 Nov 1994 08:49:37 GMT", NOW, COMMON },
 
     { "two digits 50 years ahead", "Monday, 01-Dec-75 00:00:00 GMT", NOW, 3342384000 },
+    { "two digits at the 50-year line", "Monday, 01-Dec-75 00:00:00 GMT", 1764536400, 3342384000 },
+    { "two digits a second beyond", "Monday, 01-Dec-75 00:00:00 GMT", 1764536399, 186624000 },
+    { "two digits of year 0", "Saturday, 01-Jan-00 00:00:00 GMT", -62167219200, -62167219200 },
     { "two digits beyond 50 years", "Monday, 03-Dec-75 00:00:00 GMT", NOW, 186796800 },
     { "two digits of this year", "Monday, 01-Dec-25 00:00:00 GMT", NOW, NOW },
     { "two digits, read in 1999", "Monday, 01-Jan-05 00:00:00 GMT", 946598400, 1104537600 },
@@ -38,6 +41,14 @@ describe("http_date.parse", function()
     { "a number", "2099", NOW, nil },
     { "no weekday", "06 Nov 1994 08:49:37 GMT", NOW, nil },
     { "an unknown weekday", "Sum, 06 Nov 1994 08:49:37 GMT", NOW, nil },
+    { "no name before the comma", ", 06 Nov 1994 08:49:37 GMT", NOW, nil },
+    { "one letter before the comma", "S, 06 Nov 1994 08:49:37 GMT", NOW, nil },
+    { "no name in RFC 850", ", 06-Nov-94 08:49:37 GMT", NOW, nil },
+    { "one letter in RFC 850", "S, 06-Nov-94 08:49:37 GMT", NOW, nil },
+    { "no name in asctime", " Nov  6 08:49:37 1994", NOW, nil },
+    { "another mark for the comma", "Sun; 06 Nov 1994 08:49:37 GMT", NOW, nil },
+    { "another mark in RFC 850", "Sunday; 06-Nov-94 08:49:37 GMT", NOW, nil },
+    { "another mark in asctime", "Sun,Nov  6 08:49:37 1994", NOW, nil },
     { "a lower-case weekday", "sun, 06 Nov 1994 08:49:37 GMT", NOW, nil },
     { "a whole weekday in IMF-fixdate", "Sunday, 06 Nov 1994 08:49:37 GMT", NOW, nil },
     { "a short weekday in RFC 850", "Sun, 06-Nov-94 08:49:37 GMT", NOW, nil },
@@ -72,6 +83,16 @@ describe("http_date.parse", function()
       assert.equal(expected, http_date.parse(input, now))
     end)
   end
+
+  it("knows how long every month is", function()
+    local lengths = { Jan = 31, Feb = 28, Mar = 31, Apr = 30, May = 31, Jun = 30, Jul = 31,
+                      Aug = 31, Sep = 30, Oct = 31, Nov = 30, Dec = 31 }
+    for month, length in pairs(lengths) do
+      local form = "Sun, %02d " .. month .. " 2023 00:00:00 GMT"
+      assert.is_number(http_date.parse(form:format(length), NOW), month)
+      assert.is_nil(http_date.parse(form:format(length + 1), NOW), month)
+    end
+  end)
 
   it("refuses every beginning of a date", function()
     for _, date in ipairs { "Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT",

@@ -18,6 +18,7 @@ describe("link.next", function()
     { "a link inside quotes only", '</y>; title="<z>; rel=next, <z>; rel=next"', "absent" },
     { "escapes inside quotes", '</y>; title="\\"; rel=prev; \\""; rel="\\ne\\xt"', "found", "/y" },
     { "an escaped backslash before the quote", '</y>; title="\\\\"; rel="next"', "found", "/y" },
+    { "an escaped last byte", '</y>; rel="nex\\t"', "found", "/y" },
     { "blanks wherever they may be", "\t</y>\t ;\t rel \t=\t next\t ", "found", "/y" },
     { "other parameters around", '</y>; type=text/html; rel=next; title*=UTF-8\'\'x%20y', "found",
       "/y" },

@@ -152,6 +152,8 @@ describe("target path with params", function()
     assert.equal("/" .. ("%20"):rep(5461), target.path("/{v}", { { "v", value } }))
     assert.equal("TOO_LONG", (select(2, target.path("/{v}x", { { "v", value } }))))
     assert.equal("TOO_LONG", (select(2, target.path("/x{v}", { { "v", value } }))))
+    local run = ("x"):rep(16384) .. " " -- too long before its first encoded byte
+    assert.equal("TOO_LONG", (select(2, target.path("/{v}", { { "v", run } }))))
   end)
 end)
 
@@ -176,8 +178,8 @@ describe("target pair", function()
     { ("x"):rep(16381), "b", "c", nil, "TOO_LONG" },
   }
   for _, row in pairs(rows) do
-    local so_far, name, value = printable(row[1]), printable(row[2]), printable(row[3])
-    it(("adds %s = %s to %s"):format(name, value, so_far), function()
+    local before, name, value = printable(row[1]), printable(row[2]), printable(row[3])
+    it(("adds %s = %s to %s"):format(name, value, before), function()
       local written, reason = target.pair(row[2], row[3], row[1])
       assert.equal(row[4], written)
       assert.equal(row[5], reason)
@@ -216,6 +218,8 @@ describe("target query", function()
     { "/a", "", "/a" },
     { "/a", nil, "/a" },
     { "/a", "?b=c", nil, "QUESTION_MARK", 0 },
+    { "/a", " b=c", nil, "SPACE", 0 },
+    { "/a", "%", nil, "BAD_ESCAPE", 0 },
     { "/a", "b=c d", nil, "SPACE", 3 },
     { "/a", "b=c#d", nil, "FRAGMENT", 3 },
     { "/a", "b=\195\169", nil, "NON_ASCII", 2 },

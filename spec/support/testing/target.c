@@ -45,6 +45,7 @@ static struct trail_target_params *read_params(lua_State *L, int arg,
     param->name.bytes = luaL_checklstring(L, -1, &param->name.size);
     lua_rawgeti(L, -2, 2);
     param->value.bytes = luaL_checklstring(L, -1, &param->value.size);
+    param->used = true; /* what an earlier path left there means nothing */
     lua_pop(L, 2);
   }
   return params;

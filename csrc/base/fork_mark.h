@@ -1,8 +1,9 @@
 /* Tells a child that it is one.
  *
- * A handle of libcurl's used on both sides of a fork hands one process the other's answers, without an
- * error. A mark is a page the kernel gives to every child zeroed (MADV_WIPEONFORK), so the question costs a
- * load and no system call, and no kind of fork escapes it. Where the kernel lacks it, the pid is compared.
+ * A handle of libcurl's used on both sides of a fork hands one process the other's answers, without
+ * an error. A mark is a page the kernel gives to every child zeroed (MADV_WIPEONFORK), so the
+ * question costs a load and no system call, and no kind of fork escapes it. Where the kernel lacks
+ * it, the pid is compared.
  */
 #ifndef TRAIL_BASE_FORK_MARK_H
 #define TRAIL_BASE_FORK_MARK_H

@@ -1,19 +1,20 @@
 /* Every allocation of the C part, libcurl's included, goes through here.
  *
- * Two reasons: a test can make the Nth allocation fail, and freed memory is wiped before it returns to the
- * heap, because libcurl keeps request headers (and with them the API key) in ordinary heap blocks
- * (it does not clean them itself). The wipe is one the compiler cannot drop.
+ * Two reasons: a test can make the Nth allocation fail, and freed memory is wiped before it returns
+ * to the heap, because libcurl keeps request headers (and with them the API key) in ordinary heap
+ * blocks (it does not clean them itself). The wipe is one the compiler cannot drop.
  */
 #ifndef TRAIL_BASE_MEMORY_H
 #define TRAIL_BASE_MEMORY_H
 
 #include <stddef.h>
 
-void *trail_memory_alloc(size_t size);              /* NULL when there is none */
+void *trail_memory_alloc(size_t size);                /* NULL when there is none */
 void *trail_memory_zalloc(size_t count, size_t size); /* zeroed; NULL on overflow too */
-void *trail_memory_resize(void *block, size_t size); /* like realloc; what it leaves behind is wiped */
+void *trail_memory_resize(void *block,
+                          size_t size); /* like realloc; what it leaves behind is wiped */
 char *trail_memory_copy(const void *bytes, size_t size); /* NUL-terminated copy */
-void trail_memory_free(void *block);                /* wipes, then frees; NULL is legal */
+void trail_memory_free(void *block);                     /* wipes, then frees; NULL is legal */
 void trail_memory_wipe(void *bytes, size_t size);
 
 /* Asked before every allocation: a non-zero answer makes it fail. NULL (the default) never fails.

@@ -1,8 +1,9 @@
 /* A secret: bytes that are wiped when the last holder lets go and never reach a core dump.
  *
- * Each lives in pages of its own (MADV_DONTDUMP), so freeing gives the pages back to the kernel after the
- * wipe, and no allocator keeps a copy. Secrets are shared by count: a transfer in flight holds the key it was
- * started with while `set_key` replaces it. This file is the only one that frees them.
+ * Each lives in pages of its own (MADV_DONTDUMP), so freeing gives the pages back to the kernel
+ * after the wipe, and no allocator keeps a copy. Secrets are shared by count: a transfer in flight
+ * holds the key it was started with while `set_key` replaces it. This file is the only one that
+ * frees them.
  */
 #ifndef TRAIL_BASE_SECRET_H
 #define TRAIL_BASE_SECRET_H

@@ -7,27 +7,27 @@
 #ifndef TRAIL_BASE_STATUS_H
 #define TRAIL_BASE_STATUS_H
 
-#define TRAIL_STATUS_LIST(X)          \
-  X(OK, "ok")                         \
-  X(CONFIG, "config")                 \
-  X(ARGUMENT, "argument")             \
-  X(UNAUTHORIZED, "unauthorized")     \
-  X(FORBIDDEN, "forbidden")           \
-  X(NOT_FOUND, "not_found")           \
-  X(CONFLICT, "conflict")             \
-  X(INVALID, "invalid")               \
-  X(RATE_LIMITED, "rate_limited")     \
-  X(SERVER, "server")                 \
-  X(HTTP, "http")                     \
-  X(NETWORK, "network")               \
-  X(TLS, "tls")                       \
-  X(TIMEOUT, "timeout")               \
-  X(CANCELLED, "cancelled")           \
-  X(CLOSED, "closed")                 \
-  X(PENDING, "pending")               \
-  X(PROTOCOL, "protocol")             \
-  X(TOO_LARGE, "too_large")           \
-  X(DECODE, "decode")                 \
+#define TRAIL_STATUS_LIST(X)      \
+  X(OK, "ok")                     \
+  X(CONFIG, "config")             \
+  X(ARGUMENT, "argument")         \
+  X(UNAUTHORIZED, "unauthorized") \
+  X(FORBIDDEN, "forbidden")       \
+  X(NOT_FOUND, "not_found")       \
+  X(CONFLICT, "conflict")         \
+  X(INVALID, "invalid")           \
+  X(RATE_LIMITED, "rate_limited") \
+  X(SERVER, "server")             \
+  X(HTTP, "http")                 \
+  X(NETWORK, "network")           \
+  X(TLS, "tls")                   \
+  X(TIMEOUT, "timeout")           \
+  X(CANCELLED, "cancelled")       \
+  X(CLOSED, "closed")             \
+  X(PENDING, "pending")           \
+  X(PROTOCOL, "protocol")         \
+  X(TOO_LARGE, "too_large")       \
+  X(DECODE, "decode")             \
   X(NO_MEMORY, "no_memory")
 
 enum trail_status {

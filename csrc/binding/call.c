@@ -22,7 +22,7 @@ static struct trail_call *check(lua_State *L) {
   return handle->call;
 }
 
-/* ---- start ---------------------------------------------------------------------------------------- */
+/* ---- start ----------------------------------------------------------------------------------- */
 
 static struct trail_slice optional_slice(lua_State *L, int index) {
   struct trail_slice slice = {NULL, 0};
@@ -57,8 +57,8 @@ static void read_options(lua_State *L, struct trail_call_spec *spec, bool *key_w
   read_idempotency_key(L, spec, key_wanted);
 }
 
-/* A POST or PATCH is given a key, so that repeating it is safe. Without a generator it gets none, and then is
- * not repeated. */
+/* A POST or PATCH is given a key, so that repeating it is safe. Without a generator it gets none,
+ * and then is not repeated. */
 static void make_key(struct trail_call_spec *spec, char text[TRAIL_UUID_TEXT + 1]) {
   unsigned char random[16];
   if (!trail_random_bytes(random, sizeof random)) return;
@@ -120,7 +120,7 @@ int trail_call_start(lua_State *L) {
   return submit(L, client, &spec);
 }
 
-/* ---- waiting -------------------------------------------------------------------------------------- */
+/* ---- waiting --------------------------------------------------------------------------------- */
 
 static int64_t until(lua_State *L, int index) {
   if (lua_isnoneornil(L, index)) return TRAIL_NEVER;
@@ -171,7 +171,7 @@ static int is_done(lua_State *L) {
   return 1;
 }
 
-/* ---- reading -------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 /* call:result() -> ok, body, response; body and response are nil where the server did not answer */
 static int result(lua_State *L) {
@@ -179,7 +179,8 @@ static int result(lua_State *L) {
   return trail_result_push(L, call);
 }
 
-/* call:failure([kind, message]) -> the fields of its error; with `kind`, of one found after the answer came */
+/* call:failure([kind, message]) -> the fields of its error; with `kind`, of one found after the
+ * answer came */
 static int failure(lua_State *L) {
   const struct trail_call *call = check(L);
   const char *kind = luaL_optstring(L, 2, NULL);

@@ -20,7 +20,7 @@ struct trail_client *trail_client_check(lua_State *L, int index) {
 
 int64_t trail_client_microseconds(lua_Number seconds) { return (int64_t)((double)seconds * 1e6); }
 
-/* ---- settings ------------------------------------------------------------------------------------- */
+/* ---- settings -------------------------------------------------------------------------------- */
 
 enum setting_kind { TEXT, SECONDS, MILLISECONDS, COUNT, SIZE, FLAG, BYTES };
 
@@ -29,7 +29,8 @@ static const struct {
   enum setting_kind kind;
   size_t offset;
 } settings[] = {
-#define SETTING(name, kind, field) {name, kind, offsetof(struct trail_client_options, field)}
+#define SETTING(name, kind, field) \
+  { name, kind, offsetof(struct trail_client_options, field) }
     SETTING("base_url", TEXT, base_url),
     SETTING("user_agent", TEXT, user_agent),
     SETTING("ca_file", TEXT, ca_file),
@@ -99,7 +100,7 @@ static int create(lua_State *L) {
   return 2;
 }
 
-/* ---- the key -------------------------------------------------------------------------------------- */
+/* ---- the key --------------------------------------------------------------------------------- */
 
 static int key_result(lua_State *L, enum trail_status status, const struct trail_key_fault *fault) {
   if (status == TRAIL_NO_MEMORY) return trail_state_raise_memory(L);
@@ -142,7 +143,7 @@ static int use_key_file(lua_State *L) {
   return key_result(L, status, &fault);
 }
 
-/* ---- state ---------------------------------------------------------------------------------------- */
+/* ---- state ----------------------------------------------------------------------------------- */
 
 void trail_client_push_rate(lua_State *L, const struct trail_rate_view *rate, int64_t now_us) {
   double left = trail_client_resets_in(rate, now_us);
@@ -201,7 +202,8 @@ static void push_event(lua_State *L, const struct trail_event *event) {
 #undef FIELD
 }
 
-/* client:next_event() -> event, dropped | nil; dropped: how many were lost before this one was read. */
+/* client:next_event() -> event, dropped | nil; dropped: how many were lost before this one was
+ * read. */
 static int next_event(lua_State *L) {
   struct trail_client *client = trail_client_check(L, 1);
   const struct trail_event *event = trail_events_next(&client->events);
@@ -222,10 +224,9 @@ static int collect(lua_State *L) {
 
 void trail_client_register(lua_State *L) {
   static const luaL_Reg methods[] = {
-      {"start", trail_call_start},       {"set_key", set_key},
-      {"use_key_variable", use_key_variable}, {"use_key_file", use_key_file},
-      {"rate", rate},                    {"next_event", next_event},
-      {"close", close_client},           {NULL, NULL},
+      {"start", trail_call_start},    {"set_key", set_key}, {"use_key_variable", use_key_variable},
+      {"use_key_file", use_key_file}, {"rate", rate},       {"next_event", next_event},
+      {"close", close_client},        {NULL, NULL},
   };
   trail_compat_metatable(L, CLIENT, methods, collect);
   lua_pushcfunction(L, create);

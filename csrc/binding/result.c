@@ -14,7 +14,7 @@ static void push_slice(lua_State *L, struct trail_slice slice) {
 
 static lua_Number seconds(int64_t us) { return (lua_Number)us / 1e6; }
 
-/* ---- headers -------------------------------------------------------------------------------------- */
+/* ---- headers --------------------------------------------------------------------------------- */
 
 static void push_lower(lua_State *L, struct trail_slice name) {
   char lower[128];
@@ -82,7 +82,7 @@ static void push_headers(lua_State *L, const struct trail_head *head) {
   }
 }
 
-/* ---- the response --------------------------------------------------------------------------------- */
+/* ---- the response ---------------------------------------------------------------------------- */
 
 static void push_rate(lua_State *L, const struct trail_call *call) {
   struct trail_rate_view view = {
@@ -116,7 +116,7 @@ int trail_result_push(lua_State *L, const struct trail_call *call) {
   return 3;
 }
 
-/* ---- failures ------------------------------------------------------------------------------------- */
+/* ---- failures -------------------------------------------------------------------------------- */
 
 static void push_history(lua_State *L, const struct trail_call *call) {
   lua_createtable(L, (int)call->attempts, 0);
@@ -159,7 +159,8 @@ static void push_key_facts(lua_State *L, const struct trail_call *call) {
           (lua_Number)call->done_wall_ms / 1e3 - (lua_Number)keyring->modified.tv_sec);
 }
 
-/* A proxy of the environment is not used unless asked for; who wonders why nothing connects should be told. */
+/* A proxy of the environment is not used unless asked for; who wonders why nothing connects should
+ * be told. */
 static void push_ignored_proxy(lua_State *L, const struct trail_call *call) {
   static const char *const variables[] = {"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"};
   if (call->client->profile.proxy || call->client->profile.plain_http) return;
@@ -177,8 +178,7 @@ static void push_answer_facts(lua_State *L, const struct trail_call *call) {
   if (call->facts.request_id.size) FIELD(push_slice, "request_id", call->facts.request_id);
   if (call->retry_after_ms < 0) return;
   FIELD(lua_pushnumber, "retry_after", (lua_Number)call->retry_after_ms / 1e3);
-  FIELD(lua_pushnumber, "retry_at",
-        (lua_Number)(call->done_wall_ms + call->retry_after_ms) / 1e3);
+  FIELD(lua_pushnumber, "retry_at", (lua_Number)(call->done_wall_ms + call->retry_after_ms) / 1e3);
 }
 
 void trail_result_push_failure(lua_State *L, const struct trail_call *call, const char *kind,

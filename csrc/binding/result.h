@@ -8,8 +8,8 @@
 /* Pushes ok, body, response. */
 int trail_result_push(lua_State *L, const struct trail_call *call);
 
-/* Pushes the fields of lua/trailmark/errors.lua's `errors.new`, the body left out. `kind` and `message` override
- * the call's own where not NULL. */
+/* Pushes the fields of lua/trailmark/errors.lua's `errors.new`, the body left out. `kind` and
+ * `message` override the call's own where not NULL. */
 void trail_result_push_failure(lua_State *L, const struct trail_call *call, const char *kind,
                                const char *message);
 

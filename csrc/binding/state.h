@@ -1,8 +1,8 @@
 /* What one Lua state shares between all of its clients: the engine, and scratch memory.
  *
- * The engine is made at the first call, not at `require`, and made anew in the child of a fork. It lives in a
- * userdata of the registry, so the state's end cancels what is left. The scratch buffer belongs to that userdata
- * too: an error thrown while it is in use leaks nothing.
+ * The engine is made at the first call, not at `require`, and made anew in the child of a fork. It
+ * lives in a userdata of the registry, so the state's end cancels what is left. The scratch buffer
+ * belongs to that userdata too: an error thrown while it is in use leaks nothing.
  */
 #ifndef TRAIL_BINDING_STATE_H
 #define TRAIL_BINDING_STATE_H

@@ -8,7 +8,7 @@
 
 #define QUERY_DEPTH "is a table within a table: a query has names and values only"
 
-/* ---- complaints --------------------------------------------------------------------------------- */
+/* ---- complaints ------------------------------------------------------------------------------ */
 
 static bool complain(lua_State *L, struct trail_target_complaint *complaint, const char *subject,
                      const char *text, int value) {
@@ -32,7 +32,7 @@ static bool complain_of(lua_State *L, struct trail_target_complaint *complaint, 
   return false;
 }
 
-/* ---- values ------------------------------------------------------------------------------------- */
+/* ---- values ---------------------------------------------------------------------------------- */
 
 static struct trail_slice slice_at(lua_State *L, int index) {
   size_t size;
@@ -40,8 +40,8 @@ static struct trail_slice slice_at(lua_State *L, int index) {
   return trail_slice_of(bytes, size);
 }
 
-/* Pushes a scalar's text; false, with nothing pushed, for what a query or path cannot hold. A number without a
- * fraction is written without one, whatever its Lua type. */
+/* Pushes a scalar's text; false, with nothing pushed, for what a query or path cannot hold. A
+ * number without a fraction is written without one, whatever its Lua type. */
 static bool push_text(lua_State *L, int index) {
   char digits[40];
   switch (lua_type(L, index)) {
@@ -73,7 +73,7 @@ static bool push_text(lua_State *L, int index) {
   return true;
 }
 
-/* ---- names in order ------------------------------------------------------------------------------- */
+/* ---- names in order -------------------------------------------------------------------------- */
 
 static int compare_names(const void *a, const void *b) {
   const struct trail_slice *left = a, *right = b;
@@ -83,8 +83,8 @@ static int compare_names(const void *a, const void *b) {
   return left->size < right->size ? -1 : left->size > right->size;
 }
 
-/* Pushes a userdata holding the table's names, sorted; they stay valid while the table is unchanged. NULL, with
- * the offending key on top, where one is no string. */
+/* Pushes a userdata holding the table's names, sorted; they stay valid while the table is
+ * unchanged. NULL, with the offending key on top, where one is no string. */
 static struct trail_slice *push_names(lua_State *L, int table, size_t *count) {
   size_t found = 0;
   for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) found++;
@@ -101,7 +101,7 @@ static struct trail_slice *push_names(lua_State *L, int table, size_t *count) {
   return names;
 }
 
-/* ---- the parts ------------------------------------------------------------------------------------ */
+/* ---- the parts ------------------------------------------------------------------------------- */
 
 static bool read_params(lua_State *L, int index, struct trail_target_params *params,
                         struct trail_target_complaint *complaint) {
@@ -115,8 +115,8 @@ static bool read_params(lua_State *L, int index, struct trail_target_params *par
     lua_pushlstring(L, names[i].bytes, names[i].size);
     lua_rawget(L, index);
     if (!push_text(L, -1) || lua_type(L, -2) == LUA_TBOOLEAN)
-      return complain(L, complaint, "params", "holds a value that is no string and no finite number",
-                      0);
+      return complain(L, complaint, "params",
+                      "holds a value that is no string and no finite number", 0);
     /* The text stays on the stack, and so stays valid. */
     params->list[i] = (struct trail_target_param){.name = names[i], .value = slice_at(L, -1)};
   }

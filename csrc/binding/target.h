@@ -5,8 +5,8 @@
 #include "binding/compat.h"
 #include "engine/client.h"
 
-/* What was refused: `subject` is "path", "params" or "query", `text` the rule and the remedy. The value it is
- * about is on top of the stack. */
+/* What was refused: `subject` is "path", "params" or "query", `text` the rule and the remedy. The
+ * value it is about is on top of the stack. */
 struct trail_target_complaint {
   const char *subject;
   const char *text;

@@ -11,6 +11,7 @@ static atomic_uint_fast64_t calls_made;
 
 static void destroy(struct trail_call *call) {
   trail_answer_clear(&call->answer);
+  trail_secret_release(call->authorization);
   trail_memory_free(call->url);
   trail_memory_free(call->own_headers);
   trail_memory_free(call->body);
@@ -50,8 +51,7 @@ static bool build_headers(struct trail_call *call, const struct trail_call_spec 
   if (!lines.size && !spec->idempotency_key.size) return true;
   if (!lines.size) lines = trail_slice_of(call->headers, lines_size(call->headers));
   size_t name = sizeof KEY_HEADER - 1;
-  call->own_headers =
-      trail_memory_zalloc(1, lines.size + name + spec->idempotency_key.size + 2);
+  call->own_headers = trail_memory_zalloc(1, lines.size + name + spec->idempotency_key.size + 2);
   if (!call->own_headers) return false;
   char *end = put(call->own_headers, lines.bytes, lines.size);
   if (spec->idempotency_key.size) {
@@ -120,5 +120,9 @@ void trail_call_remember(struct trail_call *call, int http_status, enum trail_st
 }
 
 struct trail_slice trail_call_path(const struct trail_call *call) {
-  return trail_slice_of(call->url + call->path_at, call->path_size);
+  struct trail_slice path = trail_slice_of(call->url + call->path_at, call->path_size);
+  struct trail_slice base = trail_slice_text(call->client->origin.path);
+  bool below = path.size > base.size && path.bytes[base.size] == '/' &&
+               memcmp(path.bytes, base.bytes, base.size) == 0;
+  return below ? trail_slice_from(path, base.size) : path;
 }

@@ -1,7 +1,8 @@
 /* A call: one request of the caller's, over all its attempts, from submission to its result.
  *
- * Shared by count between the engine, which alone changes it, and the handle that will read the result. It keeps
- * its client alive. Everything a caller gave is copied at creation, so no Lua value has to outlive the call.
+ * Shared by count between the engine, which alone changes it, and the handle that will read the
+ * result. It keeps its client alive. Everything a caller gave is copied at creation, so no Lua
+ * value has to outlive the call.
  */
 #ifndef TRAIL_ENGINE_CALL_H
 #define TRAIL_ENGINE_CALL_H
@@ -37,10 +38,10 @@ enum trail_limit {
 
 struct trail_call_spec {
   enum trail_method method;
-  struct trail_slice target;  /* path and query as they go on the wire */
+  struct trail_slice target; /* path and query as they go on the wire */
   bool has_body;
   struct trail_slice body;
-  struct trail_slice headers; /* instead of the client's: lines each ended by NUL */
+  struct trail_slice headers;         /* instead of the client's: lines each ended by NUL */
   struct trail_slice idempotency_key; /* empty: none */
   int64_t timeout_us, deadline_us;
   uint32_t retries;
@@ -70,7 +71,8 @@ struct trail_call {
   char *own_headers;
   char *body;
   size_t body_size;
-  const char *idempotency_key; /* within `own_headers`; NULL: none on the wire */
+  struct trail_secret *authorization; /* of the current attempt, while the call is not done */
+  const char *idempotency_key;        /* within `own_headers`; NULL: none on the wire */
 
   int64_t timeout_us, deadline_us;
   uint32_t retries;
@@ -101,6 +103,7 @@ void trail_call_release(struct trail_call *call);
 void trail_call_remember(struct trail_call *call, int http_status, enum trail_status kind,
                          int64_t elapsed_us);
 
+/* Relative to the base URL, as the caller wrote it, without query. */
 struct trail_slice trail_call_path(const struct trail_call *call);
 
 #endif

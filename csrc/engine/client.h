@@ -1,8 +1,8 @@
 /* A client: its settings, its key, and the line its calls wait in.
  *
- * Settings never change after creation; strings are copied. A client is shared by count between the handle Lua
- * holds and every call that has not ended, so a dropped client lives until its calls are done. The lane belongs to
- * the engine; nobody else writes it.
+ * Settings never change after creation; strings are copied. A client is shared by count between the
+ * handle Lua holds and every call that has not ended, so a dropped client lives until its calls are
+ * done. The lane belongs to the engine; nobody else writes it.
  */
 #ifndef TRAIL_ENGINE_CLIENT_H
 #define TRAIL_ENGINE_CLIENT_H
@@ -27,7 +27,7 @@ struct trail_client_options {
   const char *base_url;
   const char *user_agent;
   const char *ca_file, *proxy, *pinned_public_key; /* NULL: not given */
-  struct trail_slice headers; /* lines each ended by NUL */
+  struct trail_slice headers;                      /* lines each ended by NUL */
   int64_t timeout_us, connect_timeout_us, deadline_us;
   uint32_t retries;
   struct trail_backoff backoff;
@@ -55,8 +55,9 @@ struct trail_lane {
 struct trail_client {
   struct trail_origin origin;
   struct trail_profile profile;
-  struct trail_client_options defaults; /* its strings are those of `profile`; base_url is not kept */
-  char *headers;                        /* lines ended by NUL, the list by an empty one */
+  struct trail_client_options
+      defaults;  /* its strings are those of `profile`; base_url is not kept */
+  char *headers; /* lines ended by NUL, the list by an empty one */
   struct trail_keyring keyring;
   struct trail_rate_view rate;
   struct trail_lane lane;
@@ -71,7 +72,8 @@ TRAIL_MUST_USE enum trail_status trail_client_create(const struct trail_client_o
 struct trail_client *trail_client_retain(struct trail_client *client);
 void trail_client_release(struct trail_client *client);
 
-/* Seconds until the window ends, as seen from now by the server's clock; negative when it is over. */
+/* Seconds until the window ends, as seen from now by the server's clock; negative when it is over.
+ */
 double trail_client_resets_in(const struct trail_rate_view *rate, int64_t now_us);
 
 #endif

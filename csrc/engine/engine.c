@@ -15,7 +15,7 @@ struct trail_engine {
   struct trail_client *waiting; /* lanes with calls queued */
 };
 
-/* ---- lanes ------------------------------------------------------------------------------------ */
+/* ---- lanes ----------------------------------------------------------------------------------- */
 
 static void lane_append(struct trail_engine *engine, struct trail_call *call) {
   struct trail_client *client = call->client;
@@ -37,7 +37,7 @@ static void lane_remove(struct trail_call *call) {
   call->lane_previous = call->lane_next = NULL;
 }
 
-/* ---- events ------------------------------------------------------------------------------------ */
+/* ---- events ---------------------------------------------------------------------------------- */
 
 static void copy_cut(char *to, size_t room, const char *from, size_t size) {
   if (size >= room) size = room - 1;
@@ -83,7 +83,7 @@ static void note_error(struct trail_call *call) {
   event->elapsed_us = call->done_us - call->submitted_us;
 }
 
-/* ---- the one place where a call changes its state ------------------------------------------------ */
+/* ---- the one place where a call changes its state -------------------------------------------- */
 
 static void leave(struct trail_engine *engine, struct trail_call *call) {
   trail_timers_unset(&engine->timers, &call->timer);
@@ -98,7 +98,8 @@ static void unlink_live(struct trail_engine *engine, struct trail_call *call) {
   engine->live--;
 }
 
-/* `until_us` is when the state ends by itself: an attempt's or a wait's end, never after the deadline. */
+/* `until_us` is when the state ends by itself: an attempt's or a wait's end, never after the
+ * deadline. */
 static void enter(struct trail_engine *engine, struct trail_call *call, enum trail_call_state state,
                   int64_t until_us) {
   leave(engine, call);
@@ -113,18 +114,20 @@ static void enter(struct trail_engine *engine, struct trail_call *call, enum tra
   if (state == TRAIL_CALL_IN_FLIGHT) call->client->lane.in_flight++;
 }
 
-/* ---- the end of a call --------------------------------------------------------------------------- */
+/* ---- the end of a call ----------------------------------------------------------------------- */
 
 static void finish(struct trail_engine *engine, struct trail_call *call, enum trail_status result,
                    int64_t now_us) {
   call->result = result;
+  trail_secret_release(call->authorization);
+  call->authorization = NULL;
   call->done_us = now_us;
   call->done_wall_ms = trail_clock_wall_ms();
   if (result != TRAIL_OK) note_error(call);
   enter(engine, call, TRAIL_CALL_DONE, 0);
 }
 
-/* ---- the end of an attempt ----------------------------------------------------------------------- */
+/* ---- the end of an attempt ------------------------------------------------------------------- */
 
 static void learn_rate(struct trail_call *call, int64_t now_us, int64_t wall_ms) {
   if (!call->facts.has_rate) return;
@@ -135,6 +138,23 @@ static void learn_rate(struct trail_call *call, int64_t now_us, int64_t wall_ms)
       .seen_us = now_us,
       .seen_wall_ms = wall_ms,
   };
+}
+
+/* A server that sends the key back, as some do in an error's text, shall not put it into logs. */
+static void mask(char *bytes, size_t size, struct trail_slice key) {
+  char *end = bytes + size;
+  for (char *at = bytes; size && (at = memmem(at, (size_t)(end - at), key.bytes, key.size));
+       at += key.size)
+    memset(at, '*', key.size);
+}
+
+static void hide_key(struct trail_call *call) {
+  if (!call->authorization) return;
+  struct trail_slice key = trail_keyring_key_of(call->authorization);
+  struct trail_answer *answer = &call->answer;
+  mask(answer->body.bytes, answer->body.size, key);
+  mask(answer->head.fields.bytes, answer->head.fields.size, key);
+  mask(answer->message, strlen(answer->message), key);
 }
 
 static struct trail_attempt describe(const struct trail_call *call, enum trail_status kind) {
@@ -183,6 +203,7 @@ static void judge(struct trail_engine *engine, struct trail_call *call, int64_t 
                                : trail_verdict_status((unsigned)answer->head.status);
   if (kind == TRAIL_TIMEOUT && call->limit == TRAIL_LIMIT_NONE)
     call->limit = TRAIL_LIMIT_CONNECT_TIMEOUT; /* the only time limit that libcurl keeps */
+  if (kind != TRAIL_OK) hide_key(call);
   struct trail_attempt attempt = describe(call, kind);
   call->outcome = trail_verdict_worse(call->outcome, trail_verdict_outcome(&attempt));
   trail_call_remember(call, answer->head.status, kind, now_us - call->started_us);
@@ -195,7 +216,7 @@ static void judge(struct trail_engine *engine, struct trail_call *call, int64_t 
   }
 }
 
-/* ---- the beginning of an attempt ------------------------------------------------------------------ */
+/* ---- the beginning of an attempt ------------------------------------------------------------- */
 
 static int64_t earlier(int64_t a, int64_t b) { return a < b ? a : b; }
 
@@ -207,13 +228,16 @@ static void forget_answer(struct trail_call *call) {
 static enum trail_status begin_transfer(struct trail_engine *engine, struct trail_call *call,
                                         int64_t now_us) {
   struct trail_client *client = call->client;
+  struct trail_secret *authorization = trail_keyring_authorization(&client->keyring, now_us);
+  trail_secret_release(call->authorization);
+  call->authorization = authorization ? trail_secret_retain(authorization) : NULL;
   bool repeatable = call->idempotency_key || trail_method_is_idempotent(call->method);
   struct trail_request request = {
       .profile = &client->profile,
       .method = trail_method_name(call->method),
       .url = call->url,
       .headers = call->headers,
-      .authorization = trail_keyring_authorization(&client->keyring, now_us),
+      .authorization = authorization,
       .body = call->body,
       .body_size = call->body_size,
       /* libcurl repeats a request whose reused connection dies, which this one must not be */
@@ -260,7 +284,7 @@ static void start_waiting(struct trail_engine *engine, int64_t now_us) {
   }
 }
 
-/* ---- timers --------------------------------------------------------------------------------------- */
+/* ---- timers ---------------------------------------------------------------------------------- */
 
 static void stop_transfer(struct trail_engine *engine, struct trail_call *call) {
   if (!call->transfer) return;
@@ -298,7 +322,7 @@ static void run_out_timers(struct trail_engine *engine, int64_t now_us) {
     run_out(engine, (struct trail_call *)timer, now_us);
 }
 
-/* ---- the public part ------------------------------------------------------------------------------ */
+/* ---- the public part ------------------------------------------------------------------------- */
 
 static void take_in_finished(struct trail_engine *engine, int64_t now_us) {
   void *owner;

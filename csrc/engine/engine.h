@@ -1,8 +1,10 @@
-/* The engine: drives every call of one Lua state (or one worker thread) from submission to its result.
+/* The engine: drives every call of one Lua state (or one worker thread) from submission to its
+ * result.
  *
- * It knows neither libcurl nor Lua nor the clock: attempts go to an opaque transport, `now` is a parameter, and a
- * driver (inline.h) decides when to wait. A call's life is queued -> in flight -> (backing off -> queued ...) ->
- * done; one function changes the state. Nothing here blocks, and nothing calls user code.
+ * It knows neither libcurl nor Lua nor the clock: attempts go to an opaque transport, `now` is a
+ * parameter, and a driver (inline.h) decides when to wait. A call's life is queued -> in flight ->
+ * (backing off -> queued ...) -> done; one function changes the state. Nothing here blocks, and
+ * nothing calls user code.
  */
 #ifndef TRAIL_ENGINE_ENGINE_H
 #define TRAIL_ENGINE_ENGINE_H
@@ -18,7 +20,8 @@ TRAIL_MUST_USE enum trail_status trail_engine_create(struct trail_transport *tra
 /* Cancels what is left and releases it. */
 void trail_engine_destroy(struct trail_engine *engine);
 
-/* In the child of a fork: every call of the parent's ends here as cancelled, and `fresh` is used from now on. */
+/* In the child of a fork: every call of the parent's ends here as cancelled, and `fresh` is used
+ * from now on. */
 void trail_engine_replace_transport(struct trail_engine *engine, struct trail_transport *fresh);
 
 /* Queues a new call; the engine holds it until it is done. */

@@ -1,7 +1,7 @@
 /* What happened to a client's calls, kept until somebody outside the engine reads it.
  *
- * A ring of bounded size: when nobody reads, the newest are dropped and counted, never the memory filled. A record
- * holds copies, so it outlives its call. With recording off nothing is allocated.
+ * A ring of bounded size: when nobody reads, the newest are dropped and counted, never the memory
+ * filled. A record holds copies, so it outlives its call. With recording off nothing is allocated.
  */
 #ifndef TRAIL_ENGINE_EVENTS_H
 #define TRAIL_ENGINE_EVENTS_H

@@ -29,7 +29,7 @@ void trail_keyring_clear(struct trail_keyring *keyring) {
   memset(keyring, 0, sizeof *keyring);
 }
 
-/* ---- one key ---------------------------------------------------------------------------------- */
+/* ---- one key --------------------------------------------------------------------------------- */
 
 static enum trail_status build_line(struct trail_slice key, struct trail_secret **line) {
   size_t start = sizeof LINE_START - 1;
@@ -79,8 +79,7 @@ static enum trail_status remember_name(struct trail_keyring *keyring, enum trail
   return TRAIL_OK;
 }
 
-enum trail_status trail_keyring_use_environment(struct trail_keyring *keyring,
-                                                const char *variable,
+enum trail_status trail_keyring_use_environment(struct trail_keyring *keyring, const char *variable,
                                                 struct trail_key_fault *fault) {
   const char *value = getenv(variable);
   if (!value) return complain(fault, "environment variable", variable, "is not set");
@@ -89,7 +88,7 @@ enum trail_status trail_keyring_use_environment(struct trail_keyring *keyring,
   return status == TRAIL_OK ? remember_name(keyring, TRAIL_KEY_ENVIRONMENT, variable) : status;
 }
 
-/* ---- files ------------------------------------------------------------------------------------ */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 static bool is_unchanged(const struct trail_keyring *keyring, const struct stat *is) {
   return keyring->device == is->st_dev && keyring->inode == is->st_ino &&
@@ -120,14 +119,13 @@ static enum trail_status adopt_file(struct trail_keyring *keyring, const char *p
                                     const struct stat *is, struct trail_key_fault *fault) {
   if (!S_ISREG(is->st_mode)) return complain(fault, "key_file", path, "is not a regular file");
   if (is->st_size > TRAIL_CREDENTIAL_MAX)
-    return complain(fault, "key_file", path,
-                    trail_credential_text(TRAIL_CREDENTIAL_TOO_LONG));
+    return complain(fault, "key_file", path, trail_credential_text(TRAIL_CREDENTIAL_TOO_LONG));
   struct trail_secret *content;
   enum trail_status status = trail_secret_create(TRAIL_CREDENTIAL_MAX, &content);
   if (status != TRAIL_OK) return status;
   size_t size = read_all(fd, trail_secret_bytes(content), TRAIL_CREDENTIAL_MAX);
-  status = adopt(keyring, "key_file", path, trail_slice_of(trail_secret_bytes(content), size),
-                 fault);
+  status =
+      adopt(keyring, "key_file", path, trail_slice_of(trail_secret_bytes(content), size), fault);
   trail_secret_release(content);
   return status;
 }
@@ -165,4 +163,10 @@ struct trail_secret *trail_keyring_authorization(struct trail_keyring *keyring, 
       (void)!read_file(keyring, keyring->name, &unread);
   }
   return keyring->authorization;
+}
+
+struct trail_slice trail_keyring_key_of(struct trail_secret *authorization) {
+  size_t start = sizeof LINE_START - 1;
+  return trail_slice_of(trail_secret_bytes(authorization) + start,
+                        trail_secret_size(authorization) - start);
 }

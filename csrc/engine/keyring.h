@@ -1,8 +1,9 @@
 /* A client's key: where it comes from, and the header line made of it.
  *
- * The line "Authorization: Bearer <key>" is built once, in secret memory; requests borrow it. A file is looked at
- * once a second at most and read again when it changed; what cannot be read any more leaves the last key in
- * place (a worker that dropped its privileges keeps working). Faults name the source, never the key.
+ * The line "Authorization: Bearer <key>" is built once, in secret memory; requests borrow it. A
+ * file is looked at once a second at most and read again when it changed; what cannot be read any
+ * more leaves the last key in place (a worker that dropped its privileges keeps working). Faults
+ * name the source, never the key.
  */
 #ifndef TRAIL_ENGINE_KEYRING_H
 #define TRAIL_ENGINE_KEYRING_H
@@ -15,8 +16,13 @@
 #include "base/slice.h"
 #include "base/status.h"
 
-enum trail_key_source { TRAIL_KEY_NONE, TRAIL_KEY_OPTION, TRAIL_KEY_ENVIRONMENT, TRAIL_KEY_FILE,
-                        TRAIL_KEY_FUNCTION };
+enum trail_key_source {
+  TRAIL_KEY_NONE,
+  TRAIL_KEY_OPTION,
+  TRAIL_KEY_ENVIRONMENT,
+  TRAIL_KEY_FILE,
+  TRAIL_KEY_FUNCTION
+};
 
 struct trail_keyring {
   enum trail_key_source source;
@@ -48,7 +54,11 @@ TRAIL_MUST_USE enum trail_status trail_keyring_use_file(struct trail_keyring *ke
                                                         const char *path, int64_t now_us,
                                                         struct trail_key_fault *fault);
 
-/* Before a request: looks at the file when a second has passed. The line is borrowed; NULL: there is none. */
+/* Before a request: looks at the file when a second has passed. The line is borrowed; NULL: there
+ * is none. */
 struct trail_secret *trail_keyring_authorization(struct trail_keyring *keyring, int64_t now_us);
+
+/* The key within such a line. */
+struct trail_slice trail_keyring_key_of(struct trail_secret *authorization);
 
 #endif

@@ -1,7 +1,8 @@
 /* What came back for one attempt: an answer, or how far it got without one.
  *
- * `failure` is ours, `curl_code` libcurl's, `head.status` the server's; none stands in for another. An answer
- * counts only when `failure` is TRAIL_OK: its head ended with the blank line and its body is whole.
+ * `failure` is ours, `curl_code` libcurl's, `head.status` the server's; none stands in for another.
+ * An answer counts only when `failure` is TRAIL_OK: its head ended with the blank line and its body
+ * is whole.
  */
 #ifndef TRAIL_NET_ANSWER_H
 #define TRAIL_NET_ANSWER_H

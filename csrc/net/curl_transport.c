@@ -1,8 +1,8 @@
 /* The transport over libcurl: one multi handle on one poller.
  *
- * libcurl tells what it waits for by two callbacks, which only record it; `wait` then hands it what became
- * ready. Sockets are read before timers expire. Finished easy handles return to a small pool at once, so that
- * only transfers under way hold one.
+ * libcurl tells what it waits for by two callbacks, which only record it; `wait` then hands it what
+ * became ready. Sockets are read before timers expire. Finished easy handles return to a small pool
+ * at once, so that only transfers under way hold one.
  */
 #include <curl/curl.h>
 
@@ -23,7 +23,7 @@ struct curl_transport {
   struct trail_transport base;
   CURLM *multi;
   struct trail_poller *poller;
-  int64_t timer_us;       /* when libcurl wants to be called; TRAIL_NEVER */
+  int64_t timer_us; /* when libcurl wants to be called; TRAIL_NEVER */
   struct list in_flight;
   struct list finished;
   struct list idle;
@@ -52,7 +52,7 @@ static struct trail_transfer *list_pop(struct list *list) {
   return transfer;
 }
 
-/* ---- what libcurl tells ----------------------------------------------------------------------- */
+/* ---- what libcurl tells ---------------------------------------------------------------------- */
 
 static int on_interest(CURL *easy, curl_socket_t fd, int what, void *context, void *unused) {
   struct curl_transport *transport = context;
@@ -107,7 +107,7 @@ static void hand_over(struct curl_transport *transport, const struct trail_ready
   curl_multi_socket_action(transport->multi, ready->fd, mask, &running);
 }
 
-/* ---- the table -------------------------------------------------------------------------------- */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 static void recycle(struct curl_transport *transport, struct trail_transfer *transfer) {
   trail_transfer_release(transfer);
@@ -175,8 +175,8 @@ static bool wait(struct trail_transport *base, int64_t until_us) {
     run_due_timer(transport);
     collect_finished(transport);
   }
-  int count = trail_poller_wait(transport->poller, wait_time(transport, until_us), ready,
-                                READY_AT_ONCE);
+  int count =
+      trail_poller_wait(transport->poller, wait_time(transport, until_us), ready, READY_AT_ONCE);
   if (count < 0) return false;
   for (int i = 0; i < count; i++) hand_over(transport, &ready[i]);
   run_due_timer(transport);
@@ -191,7 +191,7 @@ static int arm(struct trail_transport *base, int64_t at_us) {
   return trail_poller_fd(transport->poller);
 }
 
-/* ---- life -------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static void destroy_list(struct curl_transport *transport, struct list *list) {
   for (struct trail_transfer *transfer; (transfer = list_pop(list));) {
@@ -210,7 +210,8 @@ static void destroy(struct trail_transport *base) {
   trail_memory_free(transport);
 }
 
-/* The handles stay in memory, reachable: cleaning them up would send a TLS close in the parent's name. */
+/* The handles stay in memory, reachable: cleaning them up would send a TLS close in the parent's
+ * name. */
 static struct curl_transport *abandoned;
 
 static void abandon(struct trail_transport *base) {

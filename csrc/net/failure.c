@@ -8,9 +8,9 @@ struct row {
   enum trail_status status;
 };
 
-/* What is not listed is a network failure. CURLE_WRITE_ERROR never gets here: our own callback caused it
- * and left its reason. 7.88 files an over-long header line under CURLE_OUT_OF_MEMORY; our own bound is lower
- * and comes first. */
+/* What is not listed is a network failure. CURLE_WRITE_ERROR never gets here: our own callback
+ * caused it and left its reason. 7.88 files an over-long header line under CURLE_OUT_OF_MEMORY; our
+ * own bound is lower and comes first. */
 static const struct row rows[] = {
     {CURLE_OK, TRAIL_OK},
     {CURLE_OPERATION_TIMEDOUT, TRAIL_TIMEOUT},

@@ -28,7 +28,8 @@ static void start(void) {
   }
   const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
   if (info->version_num < OLDEST)
-    snprintf(fault, sizeof fault, "libcurl %s is too old: 7.87.0 or newer is needed", info->version);
+    snprintf(fault, sizeof fault, "libcurl %s is too old: 7.87.0 or newer is needed",
+             info->version);
   else if (!(info->features & CURL_VERSION_SSL))
     snprintf(fault, sizeof fault, "libcurl %s was built without TLS", info->version);
   else if (!(info->features & CURL_VERSION_ASYNCHDNS))

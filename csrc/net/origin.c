@@ -101,7 +101,7 @@ void trail_origin_clear(struct trail_origin *origin) {
   *origin = (struct trail_origin){0};
 }
 
-/* ---- absolute URLs ------------------------------------------------------------------------------ */
+/* ---- absolute URLs --------------------------------------------------------------------------- */
 
 bool trail_origin_is_absolute(struct trail_slice path) {
   for (size_t i = 0; i + 2 < path.size; i++) {
@@ -130,7 +130,8 @@ enum trail_status trail_origin_target(const struct trail_origin *origin, const c
   }
   parts_clear(&parts);
   if (status != TRAIL_OK) return status;
-  /* The bytes behind the authority, as written: the request goes to our own origin whatever they are. */
+  /* The bytes behind the authority, as written: the request goes to our own origin whatever they
+   * are. */
   const char *rest = strstr(url, "://") + 3;
   rest += strcspn(rest, "/?");
   *target = *rest ? trail_slice_text(rest) : trail_slice_text("/");

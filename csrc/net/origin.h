@@ -1,7 +1,7 @@
 /* Where a client's requests go: the base URL, taken apart by libcurl's own URL parser.
  *
- * A key is sent to this origin only (scheme, host and port). Plain HTTP is for loopback hosts: anything else would
- * put the key on a network in clear.
+ * A key is sent to this origin only (scheme, host and port). Plain HTTP is for loopback hosts:
+ * anything else would put the key on a network in clear.
  */
 #ifndef TRAIL_NET_ORIGIN_H
 #define TRAIL_NET_ORIGIN_H

@@ -1,9 +1,10 @@
 /* Readiness of descriptors and one timer, behind one pollable descriptor. One file per backend.
  *
  * Interest is recorded at once and handed to the kernel only just before waiting, and only where it
- * differs from what the kernel has: libcurl drops and takes up interest in a kept-alive connection with each
- * request, which so costs no system call. A close is never deferred: a descriptor leaves the set before its
- * number can be used again. The poller knows which sockets are ours, so that a child can close its copies.
+ * differs from what the kernel has: libcurl drops and takes up interest in a kept-alive connection
+ * with each request, which so costs no system call. A close is never deferred: a descriptor leaves
+ * the set before its number can be used again. The poller knows which sockets are ours, so that a
+ * child can close its copies.
  */
 #ifndef TRAIL_NET_POLLER_H
 #define TRAIL_NET_POLLER_H
@@ -25,7 +26,8 @@ struct trail_poller;
 TRAIL_MUST_USE enum trail_status trail_poller_create(struct trail_poller **out);
 void trail_poller_destroy(struct trail_poller *poller); /* closes no socket but its own */
 
-/* For the child of a fork: closes its copies of every descriptor, and leaves the parent's set untouched. */
+/* For the child of a fork: closes its copies of every descriptor, and leaves the parent's set
+ * untouched. */
 void trail_poller_abandon(struct trail_poller *poller);
 
 TRAIL_MUST_USE enum trail_status trail_poller_opened(struct trail_poller *poller, int fd);
@@ -40,7 +42,8 @@ TRAIL_MUST_USE enum trail_status trail_poller_want(struct trail_poller *poller, 
 int trail_poller_wait(struct trail_poller *poller, int64_t timeout_us, struct trail_ready *ready,
                       int max);
 
-/* For a host's loop: the descriptor is readable when a socket is ready or boot time `at_us` has come. */
+/* For a host's loop: the descriptor is readable when a socket is ready or boot time `at_us` has
+ * come. */
 int trail_poller_fd(const struct trail_poller *poller);
 void trail_poller_arm(struct trail_poller *poller, int64_t at_us);
 

@@ -53,7 +53,7 @@ static int on_close(void *context, curl_socket_t fd) {
   return close(fd);
 }
 
-/* ---- options ---------------------------------------------------------------------------------- */
+/* ---- options --------------------------------------------------------------------------------- */
 
 struct option {
   CURLoption option;
@@ -62,22 +62,30 @@ struct option {
 
 /* What holds for every attempt of every client. None may fail: safety rests on them. */
 static const struct option fixed_numbers[] = {
-    {CURLOPT_NOSIGNAL, 1},          {CURLOPT_NOPROGRESS, 1},
-    {CURLOPT_HTTP09_ALLOWED, 0},    {CURLOPT_FOLLOWLOCATION, 0},
-    {CURLOPT_UNRESTRICTED_AUTH, 0}, {CURLOPT_NETRC, CURL_NETRC_IGNORED},
-    {CURLOPT_SSL_VERIFYPEER, 1},    {CURLOPT_SSL_VERIFYHOST, 2},
+    {CURLOPT_NOSIGNAL, 1},
+    {CURLOPT_NOPROGRESS, 1},
+    {CURLOPT_HTTP09_ALLOWED, 0},
+    {CURLOPT_FOLLOWLOCATION, 0},
+    {CURLOPT_UNRESTRICTED_AUTH, 0},
+    {CURLOPT_NETRC, CURL_NETRC_IGNORED},
+    {CURLOPT_SSL_VERIFYPEER, 1},
+    {CURLOPT_SSL_VERIFYHOST, 2},
     {CURLOPT_PROXY_SSL_VERIFYPEER, 1},
     {CURLOPT_PROXY_SSL_VERIFYHOST, 2},
     {CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2},
     {CURLOPT_HEADEROPT, CURLHEADER_SEPARATE},
     {CURLOPT_SUPPRESS_CONNECT_HEADERS, 1},
     {CURLOPT_DISALLOW_USERNAME_IN_URL, 1},
-    {CURLOPT_PATH_AS_IS, 1},        {CURLOPT_QUICK_EXIT, 1},
-    {CURLOPT_MAXAGE_CONN, 30},      {CURLOPT_TCP_NODELAY, 1},
-    {CURLOPT_TCP_KEEPALIVE, 1},     {CURLOPT_PIPEWAIT, 1},
+    {CURLOPT_PATH_AS_IS, 1},
+    {CURLOPT_QUICK_EXIT, 1},
+    {CURLOPT_MAXAGE_CONN, 30},
+    {CURLOPT_TCP_NODELAY, 1},
+    {CURLOPT_TCP_KEEPALIVE, 1},
+    {CURLOPT_PIPEWAIT, 1},
     {CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS},
     /* A stalled answer is ended by the call's own timeout; this is for a timeout of minutes. */
-    {CURLOPT_LOW_SPEED_LIMIT, 1},   {CURLOPT_LOW_SPEED_TIME, 300},
+    {CURLOPT_LOW_SPEED_LIMIT, 1},
+    {CURLOPT_LOW_SPEED_TIME, 300},
 };
 
 static CURLcode set_fixed(struct trail_transfer *transfer, struct trail_poller *poller) {
@@ -133,7 +141,7 @@ static enum trail_status adopt_profile(struct trail_transfer *transfer, struct t
   return TRAIL_OK;
 }
 
-/* ---- one attempt -------------------------------------------------------------------------------- */
+/* ---- one attempt ----------------------------------------------------------------------------- */
 
 static size_t count_lines(const char *headers) {
   size_t count = 0;
@@ -141,8 +149,8 @@ static size_t count_lines(const char *headers) {
   return count;
 }
 
-/* libcurl only walks the list, so its nodes may point at lines that others own: the key's stays where
- * secrets live and is not copied for the list. */
+/* libcurl only walks the list, so its nodes may point at lines that others own: the key's stays
+ * where secrets live and is not copied for the list. */
 static enum trail_status link_headers(struct trail_transfer *transfer,
                                       const struct trail_request *request) {
   size_t needed = count_lines(request->headers) + 1;
@@ -177,8 +185,7 @@ static CURLcode set_method(CURL *easy, const struct trail_request *request) {
     code = curl_easy_setopt(easy, CURLOPT_POST, 1L);
     if (!code) code = curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body);
     if (!code)
-      code =
-          curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_size);
+      code = curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_size);
   }
   if (!code)
     code = curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST,
@@ -204,7 +211,7 @@ enum trail_status trail_transfer_prepare(struct trail_transfer *transfer,
   return code ? TRAIL_NO_MEMORY : TRAIL_OK;
 }
 
-/* ---- the end -------------------------------------------------------------------------------------- */
+/* ---- the end --------------------------------------------------------------------------------- */
 
 /* Once a connection stands, bytes of the request may be anywhere on the way. */
 static bool may_have_sent(CURL *easy) {

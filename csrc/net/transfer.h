@@ -1,8 +1,8 @@
 /* One attempt as an easy handle of libcurl's: what is set, what is collected, what it ended in.
  *
- * A transfer is prepared once for a profile and then reused; each attempt changes only what differs. Callbacks
- * append to bounded buffers and never call out. All addresses given to libcurl stay where they are until
- * the transfer is reset.
+ * A transfer is prepared once for a profile and then reused; each attempt changes only what
+ * differs. Callbacks append to bounded buffers and never call out. All addresses given to libcurl
+ * stay where they are until the transfer is reset.
  */
 #ifndef TRAIL_NET_TRANSFER_H
 #define TRAIL_NET_TRANSFER_H

@@ -1,8 +1,9 @@
 /* What the engine sees of the network: attempts go in, answers come out.
  *
- * An attempt is one request on the wire (HTTP/1.1 or a stream of HTTP/2); a transfer is one under way, opaque.
- * Behind the table stands libcurl (curl_transport.c), or in the tests a fake that is moved by hand.
- * Nothing here blocks but `wait`, and nothing calls back: finished transfers are fetched with `next`.
+ * An attempt is one request on the wire (HTTP/1.1 or a stream of HTTP/2); a transfer is one under
+ * way, opaque. Behind the table stands libcurl (curl_transport.c), or in the tests a fake that is
+ * moved by hand. Nothing here blocks but `wait`, and nothing calls back: finished transfers are
+ * fetched with `next`.
  */
 #ifndef TRAIL_NET_TRANSPORT_H
 #define TRAIL_NET_TRANSPORT_H
@@ -58,7 +59,8 @@ struct trail_transport_ops {
    * False when a signal ended the wait. */
   bool (*wait)(struct trail_transport *transport, int64_t until_us);
 
-  /* For a host's loop: a descriptor that is readable when `wait` has work, or at boot time `at_us`. */
+  /* For a host's loop: a descriptor that is readable when `wait` has work, or at boot time `at_us`.
+   */
   int (*arm)(struct trail_transport *transport, int64_t at_us);
 
   void (*destroy)(struct trail_transport *transport);

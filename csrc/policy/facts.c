@@ -7,11 +7,16 @@
 enum { LIMIT, REMAINING, RESET, RETRY_AFTER, DATE, AGE, REQUEST_ID, CONTENT_TYPE, NAMES };
 
 static const struct trail_slice names[NAMES] = {
-#define NAME(text) {text, sizeof text - 1}
-    [LIMIT] = NAME("x-ratelimit-limit"), [REMAINING] = NAME("x-ratelimit-remaining"),
-    [RESET] = NAME("x-ratelimit-reset"), [RETRY_AFTER] = NAME("retry-after"),
-    [DATE] = NAME("date"),               [AGE] = NAME("age"),
-    [REQUEST_ID] = NAME("x-request-id"), [CONTENT_TYPE] = NAME("content-type"),
+#define NAME(text) \
+  { text, sizeof text - 1 }
+    [LIMIT] = NAME("x-ratelimit-limit"),
+    [REMAINING] = NAME("x-ratelimit-remaining"),
+    [RESET] = NAME("x-ratelimit-reset"),
+    [RETRY_AFTER] = NAME("retry-after"),
+    [DATE] = NAME("date"),
+    [AGE] = NAME("age"),
+    [REQUEST_ID] = NAME("x-request-id"),
+    [CONTENT_TYPE] = NAME("content-type"),
 #undef NAME
 };
 
@@ -35,11 +40,10 @@ void trail_facts_read(const struct trail_head *head, int64_t now, struct trail_f
   memset(facts, 0, sizeof *facts);
   if (!trail_http_date_parse(values[DATE], now, &facts->date)) facts->date = -1;
   if (values[AGE].size) (void)trail_field_age(values[AGE], &age);
-  facts->has_rate = age == 0 && trail_field_rate(values[LIMIT], values[REMAINING], values[RESET],
-                                                 &facts->rate);
-  facts->retry_after_ms =
-      trail_field_retry_after_ms(trail_field_retry_after(values[RETRY_AFTER], now),
-                                 facts->date >= 0 ? facts->date : now);
+  facts->has_rate =
+      age == 0 && trail_field_rate(values[LIMIT], values[REMAINING], values[RESET], &facts->rate);
+  facts->retry_after_ms = trail_field_retry_after_ms(
+      trail_field_retry_after(values[RETRY_AFTER], now), facts->date >= 0 ? facts->date : now);
   (void)trail_field_request_id(values[REQUEST_ID], &facts->request_id);
   facts->content_type = values[CONTENT_TYPE];
 }

@@ -1,7 +1,7 @@
 /* What an answer's head tells the policy: rate limit, waits, dates, ids.
  *
- * A field that stands twice, is folded, or breaks its grammar is absent (policy/field). Rate-limit fields of an
- * answer that a cache has kept (Age above 0) speak of the past and are absent too.
+ * A field that stands twice, is folded, or breaks its grammar is absent (policy/field). Rate-limit
+ * fields of an answer that a cache has kept (Age above 0) speak of the past and are absent too.
  */
 #ifndef TRAIL_POLICY_FACTS_H
 #define TRAIL_POLICY_FACTS_H
@@ -16,8 +16,8 @@
 struct trail_facts {
   bool has_rate;
   struct trail_rate_fields rate;
-  int64_t date;           /* Unix time by the server's clock; -1 absent */
-  int64_t retry_after_ms; /* from the answer's arrival; -1 absent */
+  int64_t date;                  /* Unix time by the server's clock; -1 absent */
+  int64_t retry_after_ms;        /* from the answer's arrival; -1 absent */
   struct trail_slice request_id; /* views into the head */
   struct trail_slice content_type;
 };

@@ -1,9 +1,9 @@
 /* The head of an answer, collected line by line as it arrives (RFC 9112 sections 2 to 5).
  *
- * Only the final header block counts: a 1xx block is dropped when it ends. Everything is bounded, and what
- * libcurl lets pass is refused here: NUL bytes, floods of fields or of interim answers, differing or
- * non-numeric Content-Length. Lines that are no field are skipped. After the blank line come trailers; they
- * are counted against the bounds and otherwise ignored.
+ * Only the final header block counts: a 1xx block is dropped when it ends. Everything is bounded,
+ * and what libcurl lets pass is refused here: NUL bytes, floods of fields or of interim answers,
+ * differing or non-numeric Content-Length. Lines that are no field are skipped. After the blank
+ * line come trailers; they are counted against the bounds and otherwise ignored.
  */
 #ifndef TRAIL_POLICY_HEAD_H
 #define TRAIL_POLICY_HEAD_H
@@ -33,13 +33,13 @@ struct trail_head {
 void trail_head_init(struct trail_head *head);
 void trail_head_clear(struct trail_head *head);
 
-/* One line with its line end. TRAIL_PROTOCOL or TRAIL_TOO_LARGE end the transfer; `why` then says what is
- * wrong, in words that hold none of the server's. */
+/* One line with its line end. TRAIL_PROTOCOL or TRAIL_TOO_LARGE end the transfer; `why` then says
+ * what is wrong, in words that hold none of the server's. */
 TRAIL_MUST_USE enum trail_status trail_head_line(struct trail_head *head, const char *line,
                                                  size_t size, const char **why);
 
-/* The fields in order: start with *cursor = 0; false at the end. `folded` marks a value continued on further
- * lines (obs-fold, RFC 9112 section 5.2), which no strict reading accepts. */
+/* The fields in order: start with *cursor = 0; false at the end. `folded` marks a value continued
+ * on further lines (obs-fold, RFC 9112 section 5.2), which no strict reading accepts. */
 struct trail_head_field {
   struct trail_slice name;
   struct trail_slice value;

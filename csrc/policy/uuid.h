@@ -1,4 +1,5 @@
-/* A UUID of version 4 (RFC 9562, section 5.4) from 16 random bytes: what an Idempotency-Key is made of. */
+/* A UUID of version 4 (RFC 9562, section 5.4) from 16 random bytes: what an Idempotency-Key is made
+ * of. */
 #ifndef TRAIL_POLICY_UUID_H
 #define TRAIL_POLICY_UUID_H
 

@@ -16,10 +16,10 @@ struct trail_backoff {
 };
 
 struct trail_backoff_case {
-  uint32_t retry;      /* 1 for the first retry */
-  uint32_t random;     /* evenly over its whole range */
-  int64_t floor_ms;    /* what the server asked for; -1 when it did not */
-  int64_t now_ms;      /* any clock, the deadline's */
+  uint32_t retry;   /* 1 for the first retry */
+  uint32_t random;  /* evenly over its whole range */
+  int64_t floor_ms; /* what the server asked for; -1 when it did not */
+  int64_t now_ms;   /* any clock, the deadline's */
   int64_t deadline_ms;
 };
 

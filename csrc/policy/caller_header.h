@@ -15,18 +15,18 @@
 #define TRAIL_IDEMPOTENCY_KEY_MAX 255
 
 /* The texts follow the header's name in a message and say the remedy where there is one. */
-#define TRAIL_CALLER_HEADER_LIST(X)                                                            \
-  X(OK, "can be sent")                                                                         \
-  X(NO_NAME, "has no name")                                                                    \
-  X(NAME_BYTE, "has a byte in its name that is neither a letter, a digit nor one of "          \
-               "! # $ % & ' * + - . ^ _ ` | ~")                                                \
-  X(VALUE_BYTE, "has a control byte in its value (only a tab is allowed)")                     \
-  X(TOO_LONG, "is too long: a name may have 256 bytes, a value 8192")                          \
-  X(FRAMING, "cannot be set: it frames the request, which the client does itself")             \
-  X(CREDENTIAL, "cannot be set: give the key with the option key, key_file or fallback_key")   \
-  X(PROXY, "cannot be set: headers for a proxy are the client's own, see the option proxy")    \
-  X(IDEMPOTENCY, "cannot be set as a header: use the option idempotency_key")                  \
-  X(CONTENT_TYPE, "cannot be set as a header: use the option content_type")                    \
+#define TRAIL_CALLER_HEADER_LIST(X)                                                          \
+  X(OK, "can be sent")                                                                       \
+  X(NO_NAME, "has no name")                                                                  \
+  X(NAME_BYTE, "has a byte in its name that is neither a letter, a digit nor one of "        \
+               "! # $ % & ' * + - . ^ _ ` | ~")                                              \
+  X(VALUE_BYTE, "has a control byte in its value (only a tab is allowed)")                   \
+  X(TOO_LONG, "is too long: a name may have 256 bytes, a value 8192")                        \
+  X(FRAMING, "cannot be set: it frames the request, which the client does itself")           \
+  X(CREDENTIAL, "cannot be set: give the key with the option key, key_file or fallback_key") \
+  X(PROXY, "cannot be set: headers for a proxy are the client's own, see the option proxy")  \
+  X(IDEMPOTENCY, "cannot be set as a header: use the option idempotency_key")                \
+  X(CONTENT_TYPE, "cannot be set as a header: use the option content_type")                  \
   X(ENCODING, "cannot be set: the client asks for the encodings it decodes")
 
 enum trail_caller_header {

@@ -8,12 +8,12 @@
 #include "base/slice.h"
 
 /* name, safe, idempotent, carries a body */
-#define TRAIL_METHOD_LIST(X)     \
-  X(GET, true, true, false)      \
-  X(HEAD, true, true, false)     \
-  X(POST, false, false, true)    \
-  X(PUT, false, true, true)      \
-  X(PATCH, false, false, true)   \
+#define TRAIL_METHOD_LIST(X)   \
+  X(GET, true, true, false)    \
+  X(HEAD, true, true, false)   \
+  X(POST, false, false, true)  \
+  X(PUT, false, true, true)    \
+  X(PATCH, false, false, true) \
   X(DELETE, false, true, false)
 
 enum trail_method {

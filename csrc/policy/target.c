@@ -100,8 +100,8 @@ static bool is_dots(struct trail_slice segment) {
     struct trail_slice rest = trail_slice_from(segment, i);
     if (rest.bytes[0] == '.') {
       i += 1;
-    } else if (rest.size > 2 && trail_slice_same_nocase(trail_slice_of(rest.bytes, 3),
-                                                        trail_slice_text("%2e"))) {
+    } else if (rest.size > 2 &&
+               trail_slice_same_nocase(trail_slice_of(rest.bytes, 3), trail_slice_text("%2e"))) {
       i += 3;
     } else {
       return false;

@@ -17,26 +17,26 @@
 #define TRAIL_TARGET_MAX 16384
 
 /* The texts follow what was refused in a message: path "/a b" <text>. */
-#define TRAIL_TARGET_LIST(X)                                                                       \
-  X(OK, "can be sent")                                                                             \
-  X(EMPTY, "is empty: it must begin with \"/\"")                                                   \
-  X(NO_SLASH, "must begin with \"/\"")                                                             \
-  X(CONTROL, "holds a control byte: percent-encode it or pass the value in params or query")       \
-  X(SPACE, "holds a space: write %20 or pass the value in params or query")                        \
-  X(FRAGMENT, "holds \"#\", which ends a URL: write %23 or pass the value in params or query")     \
-  X(BACKSLASH, "holds a backslash, which some servers take for a slash: write / or %5C")           \
-  X(NON_ASCII, "holds a byte above 0x7f: percent-encode it or pass the value in params or query")  \
-  X(BAD_ESCAPE, "holds \"%\" without two hexadecimal digits: write %25 for a percent sign")        \
-  X(DOT_SEGMENT, "holds the segment \".\" or \"..\" (plain or as %2e), which servers resolve")     \
-  X(BAD_TEMPLATE, "holds a brace that is no {name}: names are letters, digits, _ - and .; "        \
-                  "write %7B and %7D for braces")                                                  \
-  X(MISSING_PARAM, "has a {name} that params does not give")                                       \
-  X(UNUSED_PARAM, "has no {name} for one of params")                                               \
-  X(EMPTY_PARAM, "would lose a segment: a value of params is empty")                               \
-  X(DOT_PARAM, "would change its meaning: a value of params is \".\" or \"..\"")                   \
-  X(NO_NAME, "has a pair without a name")                                                          \
-  X(QUESTION_MARK, "begins with \"?\": leave it out, the client puts it")                          \
-  X(TOO_LONG, "makes the request target longer than 16384 bytes")                                  \
+#define TRAIL_TARGET_LIST(X)                                                                      \
+  X(OK, "can be sent")                                                                            \
+  X(EMPTY, "is empty: it must begin with \"/\"")                                                  \
+  X(NO_SLASH, "must begin with \"/\"")                                                            \
+  X(CONTROL, "holds a control byte: percent-encode it or pass the value in params or query")      \
+  X(SPACE, "holds a space: write %20 or pass the value in params or query")                       \
+  X(FRAGMENT, "holds \"#\", which ends a URL: write %23 or pass the value in params or query")    \
+  X(BACKSLASH, "holds a backslash, which some servers take for a slash: write / or %5C")          \
+  X(NON_ASCII, "holds a byte above 0x7f: percent-encode it or pass the value in params or query") \
+  X(BAD_ESCAPE, "holds \"%\" without two hexadecimal digits: write %25 for a percent sign")       \
+  X(DOT_SEGMENT, "holds the segment \".\" or \"..\" (plain or as %2e), which servers resolve")    \
+  X(BAD_TEMPLATE, "holds a brace that is no {name}: names are letters, digits, _ - and .; "       \
+                  "write %7B and %7D for braces")                                                 \
+  X(MISSING_PARAM, "has a {name} that params does not give")                                      \
+  X(UNUSED_PARAM, "has no {name} for one of params")                                              \
+  X(EMPTY_PARAM, "would lose a segment: a value of params is empty")                              \
+  X(DOT_PARAM, "would change its meaning: a value of params is \".\" or \"..\"")                  \
+  X(NO_NAME, "has a pair without a name")                                                         \
+  X(QUESTION_MARK, "begins with \"?\": leave it out, the client puts it")                         \
+  X(TOO_LONG, "makes the request target longer than 16384 bytes")                                 \
   X(NO_MEMORY, "found no memory")
 
 enum trail_target_reason {

@@ -10,10 +10,10 @@
 #include "policy/method.h"
 
 /* In rising order: of several attempts the highest describes the call. */
-#define TRAIL_OUTCOME_LIST(X)                                                   \
-  X(NOT_SENT, "not_sent") /* the server cannot have acted */                    \
-  X(REJECTED, "rejected") /* a complete answer that says it did not */          \
-  X(UNKNOWN, "unknown")   /* it may have acted */                               \
+#define TRAIL_OUTCOME_LIST(X)                                          \
+  X(NOT_SENT, "not_sent") /* the server cannot have acted */           \
+  X(REJECTED, "rejected") /* a complete answer that says it did not */ \
+  X(UNKNOWN, "unknown")   /* it may have acted */                      \
   X(DONE, "done")         /* a 2xx header block was seen */
 
 enum trail_outcome {

@@ -80,8 +80,8 @@ static int query(lua_State *L) {
   struct trail_buffer target;
   struct trail_target_error error = {.reason = TRAIL_TARGET_TOO_LONG};
   struct trail_slice encoded = trail_guard_slice(L, 1);
-  bool ok = begin(&target, trail_guard_slice(L, 2)) &&
-            trail_target_add_query(&target, encoded, &error);
+  bool ok =
+      begin(&target, trail_guard_slice(L, 2)) && trail_target_add_query(&target, encoded, &error);
   return push_result(L, ok, &target, &error);
 }
 

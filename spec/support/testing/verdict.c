@@ -6,14 +6,14 @@ static const char *const statuses[] = {
 #define NAME(name, text) text,
     TRAIL_STATUS_LIST(NAME)
 #undef NAME
-    NULL,
+        NULL,
 };
 
 static const char *const outcomes[] = {
 #define NAME(name, text) text,
     TRAIL_OUTCOME_LIST(NAME)
 #undef NAME
-    NULL,
+        NULL,
 };
 
 static bool flag(lua_State *L, const char *name) {

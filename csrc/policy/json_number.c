@@ -75,7 +75,11 @@ size_t trail_json_number_print(double value, char out[TRAIL_JSON_NUMBER_SIZE]) {
     (void)snprintf(out, TRAIL_JSON_NUMBER_SIZE, "%.*g", digits, value);
     if (strtod(out, NULL) == value) break;
   }
-  return write_point(out);
+  size_t size = write_point(out);
+  if (strpbrk(out, ".e")) return size;
+  /* Beyond 2^53 and still without an exponent: it must not be read as an integer. */
+  memcpy(out + size, ".0", sizeof ".0");
+  return size + 2;
 }
 
 size_t trail_json_number_print_integer(int64_t value, char out[TRAIL_JSON_NUMBER_SIZE]) {

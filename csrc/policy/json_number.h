@@ -25,8 +25,9 @@ bool trail_json_number_integer(struct trail_slice number, int64_t *value);
  * exactly. It errs on the side of false. */
 bool trail_json_number_is_short(double value, double limit);
 
-/* The text, NUL-terminated, that reads back as the same number; returns its size. A double prints
- * as an integer up to 2^53, with 15 to 17 digits otherwise, and must be finite. */
+/* The text, NUL-terminated, that reads back as the same number; returns its size. A double, which
+ * must be finite, prints as an integer up to 2^53, otherwise with 15 to 17 digits and never as an
+ * integer. */
 size_t trail_json_number_print(double value, char out[TRAIL_JSON_NUMBER_SIZE]);
 size_t trail_json_number_print_integer(int64_t value, char out[TRAIL_JSON_NUMBER_SIZE]);
 

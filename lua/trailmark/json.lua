@@ -1,7 +1,7 @@
 --- The JSON codec, over a lua-cjson instance of our own whose settings nobody else sees.
 --
--- Here is found out what this machine's cjson can do, by trying: there are two lines of it with one version
--- number. The work is in C (csrc/binding/json.h says how).
+-- Here is found out what this machine's cjson can do, by trying: there are two lines of it with one
+-- version number. The work is in C (csrc/binding/json.h says how).
 
 local core = require "trailmark.core"
 
@@ -59,20 +59,22 @@ local decode, encode, array, is_array = core.json_codec {
 }
 
 --- Reads JSON text (RFC 8259), strictly.
--- `null` becomes `json.null`; an empty array carries the mark of `json.array`. On Lua 5.3 and later integral
--- numbers are integers, exact to 64 bits; before, integers beyond 2^53 are strings of their digits, as are those
--- beyond 64 bits everywhere. Nesting ends at 128 levels. Of members with one name the last counts.
+-- `null` becomes `json.null`; an empty array carries the mark of `json.array`. On Lua 5.3 and later
+-- integral numbers are integers, exact to 64 bits; before, integers beyond 2^53 are strings of
+-- their digits, as are those beyond 64 bits everywhere. Nesting ends at 128 levels. Of members with
+-- one name the last counts. A message names the byte, counted from 1, and shows only that one.
 ---@type fun(text: string): any, string?
----@diagnostic disable-next-line: unused-local
 json.decode = decode
 
 --- Writes a value as JSON text. Keys are read raw; the value is never changed.
--- The message of a value that cannot be sent names its place (`contacts[3].name`), its type and the remedy.
--- An empty table is an object unless it is marked. Nesting ends at 128 levels, the text at 64 MiB.
+-- The message of a value that cannot be sent names its place (`contacts[3].name`), its type and the
+-- remedy. An empty table is an object unless it is marked. Nesting ends at 128 levels, the text at
+-- 64 MiB.
 ---@type fun(value: any): string?, string?
 json.encode = encode
 
---- Marks a table as a JSON array, empty or not, and returns it. Raises where it has another metatable.
+--- Marks a table as a JSON array, empty or not, and returns it.
+-- Raises where it has another metatable.
 ---@type fun(t: table): table
 json.array = array
 

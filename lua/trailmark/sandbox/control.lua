@@ -14,9 +14,11 @@ local host = require("trailmark.sandbox.host")
 local control = {}
 control.__index = control
 
--- This lua-cjson gives floats for all numbers on Lua 5.3 and later.
+-- Lua 5.3 and later tell 200.0 from 200, and this lua-cjson gives floats only.
+local tointeger = rawget(math, "tointeger")
+
 local function whole(number)
-  return math.tointeger and math.tointeger(number) or number
+  return tointeger and tointeger(number) or number
 end
 
 ---@param folder string

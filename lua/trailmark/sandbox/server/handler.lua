@@ -59,7 +59,7 @@ local function pause(call)
   end
 end
 
-local function receive()
+local function receive(refused)
   served = served + 1
   local target = ngx.var.request_uri or ""
   local path, query = target:match("^([^?]*)%??(.*)$")
@@ -68,7 +68,8 @@ local function receive()
     request_id = ("req_%06x"):format(served),
     method = ngx.req.get_method(), target = target, path = path, query = query,
     route = path:match("^/v1(/.*)$") or path,
-    headers = joined_headers(), body = read_body(), args = ngx.req.get_uri_args(100),
+    refused = refused, body = refused and "" or read_body(),
+    headers = joined_headers(), args = ngx.req.get_uri_args(100),
     protocol = ngx.var.server_protocol, connection = tonumber(ngx.var.connection),
     origin = ngx.var.scheme .. "://" .. (ngx.var.http_host or "127.0.0.1:" .. ngx.var.server_port),
     head = function() return ngx.req.http_version() < 2 and ngx.req.raw_header() or nil end,
@@ -186,8 +187,7 @@ end
 ---@param refused integer? the status with which nginx refused the request
 function handler.serve(refused)
   inbox:take(obey)
-  local call = receive()
-  call.refused = refused
+  local call = receive(refused)
   local key, code, message = here.keys:check(call.headers.authorization, call.now)
   call.workspace = key and here:workspace(key.workspace) or here.main
   local spend = key and not refused and "spend" or "look"

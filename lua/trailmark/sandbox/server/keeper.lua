@@ -126,6 +126,7 @@ function keeper.start(folder, caller, ports)
     C.close(announce)
     run(nginx, folder, caller, ready, leash)
   end
+  posix.correct_nginx_pid()
   posix.die_with_parent(posix.SIGTERM)
   C.setsid()
   C.close(ready)

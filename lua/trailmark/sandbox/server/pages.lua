@@ -24,11 +24,16 @@ local function whole(args, name, default, least)
   return number
 end
 
--- How many to skip, how many to give.
-local function range(args, skip_name, least, count_name)
-  local skip, skip_problem = whole(args, skip_name, least, least)
-  local count, count_problem = whole(args, count_name, DEFAULT, 1)
-  return skip, count and math.min(count, MOST), skip_problem or count_problem
+local function size(args, name)
+  local count, problem = whole(args, name, DEFAULT, 1)
+  return count and math.min(count, MOST), problem
+end
+
+-- Where to begin, how many to give.
+local function range(args, start_name, least, size_name)
+  local start, start_problem = whole(args, start_name, least, least)
+  local count, size_problem = size(args, size_name)
+  return start, count, start_problem or size_problem
 end
 
 -- Opaque to clients: the creation number of the last contact seen, which deletions do not move.
@@ -38,7 +43,7 @@ end
 
 -- The same where the place to go on from is told by a cursor.
 local function cursor_range(list, args, name)
-  local _, count, problem = range(args, "", 0, "limit")
+  local count, problem = size(args, "limit")
   local cursor = args[name]
   if cursor == nil or cursor == "" then
     return 0, count, problem

@@ -6,6 +6,7 @@ local ffi = require("ffi")
 
 ffi.cdef([[
 int fork(void);
+int getpid(void);
 int getppid(void);
 int setsid(void);
 int kill(int pid, int sig);
@@ -31,6 +32,7 @@ int socket(int domain, int type, int protocol);
 int setsockopt(int fd, int level, int name, const void *value, unsigned int size);
 struct trail_sockaddr { uint16_t family; uint8_t port[2]; uint8_t address[4]; uint8_t zero[8]; };
 int bind(int fd, const struct trail_sockaddr *address, unsigned int size);
+extern int ngx_pid;
 struct trail_timespec { long seconds; long nanoseconds; };
 int clock_gettime(int clock, struct trail_timespec *time);
 ]])
@@ -85,6 +87,11 @@ end
 --- The calling process gets `signal` when the process that forked it dies.
 function posix.die_with_parent(signal)
   C.prctl(PR_SET_PDEATHSIG, signal, 0, 0, 0)
+end
+
+--- nginx keeps its process id in a variable, which is wrong in a process it did not fork itself.
+function posix.correct_nginx_pid()
+  C.ngx_pid = C.getpid()
 end
 
 --- Orphans below the calling process become its children, so that it can wait for them.

@@ -1,0 +1,279 @@
+-- Start, stop, and every way a sandbox's caller can end.
+
+local sandbox = require("trailmark.sandbox")
+local talk = require("spec.sandbox.talk")
+
+local function started(opts)
+  return assert(sandbox.start(opts))
+end
+
+describe("a started sandbox", function()
+  it("answers at once", function()
+    local sb = started()
+    finally(function() sb:stop() end)
+    assert.equal(200, talk.ask(sb, "GET", "/workspaces/me").status)
+  end)
+
+  it("listens on loopback only", function()
+    local sb = started({ https = true })
+    finally(function() sb:stop() end)
+    for _, url in ipairs({ sb.url, sb.http_url }) do
+      local listeners = {}
+      for _, table_name in ipairs({ "tcp", "tcp6" }) do
+        for line in io.lines("/proc/net/" .. table_name) do
+          local address, port = line:match("^%s*%d+: (%x+):(%x+) %x+:0000 0A")
+          if port and tonumber(port, 16) == talk.port(url) then
+            listeners[#listeners + 1] = address
+          end
+        end
+      end
+      assert.same({ "0100007F" }, listeners)
+    end
+  end)
+
+  it("keeps its folder to itself", function()
+    local sb = started()
+    finally(function() sb:stop() end)
+    local pipe = io.popen("stat -c %a " .. sb.folder)
+    assert.equal("700", pipe:read("*l"))
+    pipe:close()
+  end)
+
+  it("is gone when stop returns", function()
+    local sb = started({ https = true })
+    local nginx = talk.nginx_pid(sb.folder)
+    assert.is_true(talk.alive(nginx))
+    sb:stop()
+    assert.is_nil(talk.connect(sb.url))
+    assert.is_nil(talk.connect(sb.http_url))
+    assert.is_false(talk.exists(sb.folder))
+    assert.is_false(talk.alive(nginx))
+  end)
+
+  it("can be stopped twice, and then says that it was", function()
+    local sb = started()
+    sb:stop()
+    sb:stop()
+    local _, err = pcall(function() sb:log() end)
+    assert.matches("lifecycle_spec.lua:%d+: the sandbox was stopped", err)
+  end)
+
+  it("lives beside another", function()
+    local one, two = started(), started()
+    finally(function() two:stop() end)
+    assert.not_equal(one.url, two.url)
+    assert.not_equal(one.folder, two.folder)
+    assert.equal(401, talk.ask(two, "GET", "/workspaces/me", { key = one.key }).status)
+    assert.equal(0, #one:log())
+    assert.equal(1, #two:log())
+    one:stop()
+    assert.equal(200, talk.ask(two, "GET", "/workspaces/me").status)
+  end)
+
+  it("takes another port where one is taken", function()
+    local host = require("trailmark.sandbox.host")
+    local one, random_port = started(), host.random_port
+    finally(function()
+      host.random_port = random_port
+      one:stop()
+    end)
+    local tried = 0
+    host.random_port = function()
+      tried = tried + 1
+      return tried == 1 and talk.port(one.url) or random_port()
+    end
+    local two = started()
+    assert.is_true(tried > 1)
+    assert.equal(200, talk.ask(two, "GET", "/workspaces/me").status)
+    two:stop()
+  end)
+
+  it("stops when it is collected", function()
+    local sb = started()
+    local url, folder = sb.url, sb.folder
+    sb = nil -- luacheck: ignore
+    collectgarbage()
+    collectgarbage()
+    assert.is_nil(talk.connect(url))
+    assert.is_false(talk.exists(folder))
+  end)
+
+  it("survives the death of nginx's worker", function()
+    local sb = started()
+    finally(function() sb:stop() end)
+    local connection = talk.connect(sb.url)
+    os.execute("pkill -9 -P " .. talk.nginx_pid(sb.folder))
+    assert.is_nil(connection:receive("*l")) -- closed by the worker's death
+    assert.equal(200, talk.ask(sb, "GET", "/workspaces/me").status)
+  end)
+
+  it("stops in order when nginx is dead already", function()
+    local sb = started()
+    local nginx = talk.nginx_pid(sb.folder)
+    os.execute("kill -9 " .. nginx)
+    assert.is_true(talk.eventually(function() return not talk.exists(sb.folder) end))
+    sb:stop()
+    assert.is_nil(talk.connect(sb.url))
+  end)
+end)
+
+describe("the end of a sandbox's process", function()
+  local code = [[
+    local sb = assert(require("trailmark.sandbox").start())
+    io.stdout:setvbuf("line")
+    print("ready " .. sb.url .. " " .. sb.folder)
+  ]]
+  local ready = "^ready (%S+) (%S+)$"
+
+  -- Everything of the child's sandbox is gone, or will be in a moment.
+  local function goes(url, folder, nginx)
+    assert.is_true(talk.eventually(function() return not talk.exists(folder) end))
+    assert.is_nil(talk.connect(url))
+    assert.is_false(talk.alive(nginx))
+  end
+
+  local function running(rest)
+    local child = talk.child(code .. rest)
+    finally(function() child:finish() end)
+    local url, folder = child:expect(ready)
+    return child, url, folder, talk.nginx_pid(folder)
+  end
+
+  for _, signal in ipairs({ "KILL", "TERM", "HUP", "QUIT" }) do
+    it("by SIG" .. signal .. " ends the sandbox", function()
+      local child, url, folder, nginx = running("io.read()")
+      child:kill(signal)
+      goes(url, folder, nginx)
+    end)
+  end
+
+  it("by SIGKILL to its whole group ends the sandbox", function()
+    local child, url, folder, nginx = running("io.read()")
+    child:kill("KILL", true)
+    goes(url, folder, nginx)
+  end)
+
+  it("by SIGKILL ends the sandbox although a fork lives on with every descriptor", function()
+    local child, url, folder, nginx = running([[
+      os.execute("sleep 60 </dev/null >/dev/null 2>&1 & echo $!")
+      io.read()
+    ]])
+    local fork = child:expect("^(%d+)$")
+    child:kill("KILL")
+    goes(url, folder, nginx)
+    assert.is_true(talk.alive(fork))
+    os.execute("kill " .. fork)
+  end)
+
+  it("is not brought about by Ctrl-C, which the sandbox outlives as its process does", function()
+    local child, url, folder, nginx = running([[
+      local line
+      repeat line = select(2, pcall(io.read)) until line == "" -- the signal may interrupt it
+    ]])
+    child:kill("INT", true)
+    assert.equal(401, talk.parse(talk.raw(url, "GET /v1/workspaces/me HTTP/1.1\r\n"
+      .. "Host: localhost\r\nConnection: close\r\n\r\n")).status)
+    child:nudge()
+    child:rest()
+    goes(url, folder, nginx)
+  end)
+
+  it("in the ordinary way has ended the sandbox before", function()
+    local child = talk.child(code)
+    finally(function() child:finish() end)
+    local url, folder = child:expect(ready)
+    child:rest()
+    assert.is_false(talk.exists(folder))
+    assert.is_nil(talk.connect(url))
+  end)
+
+  it("by os.exit ends the sandbox", function()
+    local child, url, folder, nginx = running("io.read() os.exit(3)")
+    child:nudge()
+    child:rest()
+    goes(url, folder, nginx)
+  end)
+
+  it("with a stop before it is not held up by a fork", function()
+    local child, url, folder, nginx = running([[
+      os.execute("sleep 60 </dev/null >/dev/null 2>&1 & echo $!")
+      io.read()
+      sb:stop()
+      print("stopped")
+    ]])
+    local fork = child:expect("^(%d+)$")
+    child:nudge()
+    child:expect("^stopped$")
+    assert.is_false(talk.exists(folder))
+    assert.is_nil(talk.connect(url))
+    assert.is_false(talk.alive(nginx))
+    os.execute("kill " .. fork)
+  end)
+
+  it("finds the keeper's work done by the kernel when the keeper was killed", function()
+    local child, url, _, nginx = running("io.read()")
+    local pipe = io.popen(("ps -o ppid= -p %s"):format(nginx))
+    local keeper = pipe:read("*n")
+    pipe:close()
+    os.execute(("kill -9 %d"):format(keeper))
+    assert.is_true(talk.eventually(function() return not talk.alive(nginx) end))
+    assert.is_true(talk.eventually(function() return not talk.connect(url) end))
+  end)
+end)
+
+describe("a sandbox that cannot start", function()
+  local function script(text)
+    local path = os.tmpname()
+    local file = assert(io.open(path, "w"))
+    file:write("#!/bin/sh\n" .. text .. "\n")
+    file:close()
+    os.execute("chmod +x " .. path)
+    finally(function() os.remove(path) end)
+    return path
+  end
+
+  it("names nginx and its module where there is no nginx", function()
+    local sb, err = sandbox.start({ nginx = "/nonexistent/nginx" })
+    assert.is_nil(sb)
+    assert.matches("install libnginx%-mod%-http%-lua, nginx ", err)
+  end)
+
+  it("names the module where nginx has none", function()
+    local sb, err = sandbox.start({
+      nginx = script("echo 'configure arguments: --modules-path=/nonexistent --with-x'"),
+    })
+    assert.is_nil(sb)
+    assert.matches("install libnginx%-mod%-http%-lua ", err)
+  end)
+
+  it("names openssl where HTTPS needs it", function()
+    local child = talk.child([[
+      print(select(2, require("trailmark.sandbox").start({ https = true })))
+    ]], "PATH=/nonexistent")
+    finally(function() child:finish() end)
+    assert.matches("install .*openssl", child:rest())
+  end)
+
+  it("names lua-cjson where the caller has none", function()
+    local child = talk.child([[
+      package.cpath = ""
+      print(select(2, require("trailmark.sandbox").start()))
+    ]])
+    finally(function() child:finish() end)
+    assert.matches("install lua%-cjson ", child:rest())
+  end)
+
+  it("says what nginx said, and leaves no folder", function()
+    local sb, err = sandbox.start({
+      nginx = script([[
+        [ "$1" = -V ] && { echo "--add-module=../ngx_lua-0.10"; exit; }
+        echo "in $2"; echo "no luck today" >&2; exit 1
+      ]]),
+    })
+    assert.is_nil(sb)
+    assert.matches("no luck today", err)
+    local folder = err:match("in (%S+)/")
+    assert.matches("trailmark%-sandbox", folder)
+    assert.is_false(talk.exists(folder))
+  end)
+end)

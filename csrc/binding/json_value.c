@@ -100,9 +100,8 @@ static void path_write(struct path *path, const struct step *step) {
 }
 
 /* Pushes the message about the value at that step. False, for the caller to return. */
-__attribute__((format(printf, 3, 4))) static bool refuse(struct check *check,
-                                                         const struct step *step,
-                                                         const char *format, ...) {
+__attribute__((format(printf, 3, 4))) static bool
+refuse(struct check *check, const struct step *step, const char *format, ...) {
   struct path path;
   va_list arguments;
   if (step) path_write(&path, step);

@@ -21,7 +21,9 @@
   X(json_number) \
   X(json_text) \
   X(link) \
+  X(memory_scan) \
   X(method) \
+  X(process) \
   X(retry_budget) \
   X(status) \
   X(target) \

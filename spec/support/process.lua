@@ -1,0 +1,98 @@
+--- Other processes for specs: a fork that runs a function, a Lua that runs some code.
+--
+-- Both end with this process, whatever ends it, and both have to be ended with `finish`, which returns
+-- what they said. Waiting is for what they say or for their end, never for a time.
+
+local os_process = require "trailmark_testing".process
+
+local LONGEST = 20 -- seconds; a spec that waits longer has hung
+
+local process = { KILL = 9, INT = 2, TERM = 15, id = os_process.id }
+
+local Process = {}
+Process.__index = Process
+
+local function new(pid, out, err)
+  return setmetatable({ pid = pid, out = out, err = err, said = "" }, Process)
+end
+
+--- Runs `body(say)` in a fork. `say(text)` is for `expect` and `finish`; an error it throws is told
+-- by `finish`. With `only`, a descriptor, it holds nothing else of this process that is open.
+function process.fork(body, only)
+  local out, into = os_process.pipe()
+  local pid = os_process.fork()
+  if pid == 0 then
+    if only then os_process.close_others(only, into) end
+    local fine, problem = pcall(body, function(text) os_process.write(into, text) end)
+    if not fine then os_process.write(into, "\nfork failed: " .. tostring(problem) .. "\n") end
+    os_process.exit(fine and 0 or 1)
+  end
+  os_process.close(into)
+  return new(pid, out)
+end
+
+--- The interpreter that runs the specs.
+local function interpreter()
+  local given = os.getenv("TRAIL_LUA")
+  return given and given ~= "" and given or arg[-1]
+end
+
+--- Whether it is lua(1) itself, which turns Ctrl-C into an error.
+function process.is_plain_lua()
+  return not interpreter():find("build/asan", 1, true)
+end
+
+--- Runs code in a fresh interpreter.
+---@param code string
+---@param environment? table<string, string>
+function process.lua(code, environment)
+  local all = { LUA_PATH = package.path, LUA_CPATH = package.cpath }
+  for name, value in pairs(environment or {}) do all[name] = value end
+  return new(os_process.spawn({ interpreter(), "-e", code, "/dev/null" }, all))
+end
+
+--- Waits until what was said matches; returns the captures.
+function Process:expect(pattern)
+  while not self.said:find(pattern) do
+    local more = os_process.read(self.out, LONGEST)
+    if not more or more == "" then
+      error(("the process said %q, not %s"):format(self.said, pattern), 2)
+    end
+    self.said = self.said .. more
+  end
+  return self.said:match(pattern)
+end
+
+function Process:kill(signal)
+  os_process.kill(self.pid, signal)
+end
+
+local function drain(fd)
+  local parts = {}
+  for more in function() return os_process.read(fd, LONGEST) end do
+    if more == "" then break end
+    parts[#parts + 1] = more
+  end
+  os_process.close(fd)
+  return table.concat(parts)
+end
+
+--- Waits for the end. Returns all that was said, the exit code (or nil and the signal), and stderr.
+function Process:finish()
+  if self.pid then
+    self.said = self.said .. drain(self.out)
+    self.complaint = self.err and drain(self.err) or ""
+    self.code, self.signal = os_process.wait(self.pid)
+    self.pid = nil
+  end
+  return self.said, self.code or self.signal, self.complaint, self.signal
+end
+
+--- Ends it at once.
+function Process:stop()
+  if not self.pid then return end
+  self:kill(process.KILL)
+  self:finish()
+end
+
+return process

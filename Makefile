@@ -147,6 +147,8 @@ FILTER  =
 SUITE   = $(LUA_NAME)
 # Each suite leaves its counts here, as "PASSED FAILED"; one that dies before its end has failed.
 RESULTS = build/results
+# Seconds for a whole suite: one that hangs is ended, and has failed.
+LIMIT   = 900
 
 .PHONY: check
 check: ## runs the specs (SPEC=path and FILTER=pattern narrow it)
@@ -183,7 +185,7 @@ run-specs: UNSET += TRAILMARK_API_KEY TRAILMARK_API_KEY_FILE TRAILMARK_BASE_URL 
 run-specs: tested
 	@mkdir -p $(RESULTS) && echo 0 1 >$(RESULTS)/$(SUITE)
 	$(Q)$(RUN) TRAIL_SUITE=$(SUITE) TRAIL_RESULT=$(RESULTS)/$(SUITE) \
-	  $(LUA_BIN) spec/support/run.lua $(if $(FILTER),--filter='$(FILTER)') $(SPEC)
+	  timeout --foreground $(LIMIT) $(LUA_BIN) spec/support/run.lua $(if $(FILTER),--filter='$(FILTER)') $(SPEC)
 	@grep -q ' 0$$' $(RESULTS)/$(SUITE)
 
 # -- Lint -------------------------------------------------------------------------------------------------

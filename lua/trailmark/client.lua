@@ -66,7 +66,7 @@ end
 local function base_url_refused(settings, why, level)
   local message = ('base_url "%s" %s'):format(settings.base_url, why)
   if not settings.base_url_variable then error("trailmark.new: " .. message, level + 1) end
-  return nil, config(settings.base_url_variable .. ": " .. message, "base_url")
+  return config(settings.base_url_variable .. ": " .. message, "base_url")
 end
 
 --- `trailmark.new`.
@@ -80,7 +80,7 @@ local function new(opts)
   header_settings(settings)
   settings.events = events.wanted(settings)
   local handle, why = core.client(settings)
-  if not handle then return base_url_refused(settings, why, 2) end
+  if not handle then return nil, (base_url_refused(settings, why, 2)) end
   local source, err = key.open(handle, settings)
   if not source then return nil, err end
   return setmetatable({

@@ -26,6 +26,7 @@ http {
   keepalive_timeout 3600s;
   keepalive_requests 1000000000;
   reset_timedout_connection on;  # makes exit code 444 a reset
+  lingering_timeout 200ms;
 
   # Bodies stay in memory: the worker may be unable to write here.
   client_max_body_size 16m;
@@ -64,8 +65,9 @@ http {
       return 200 '@WORKSPACE@';
     }
 
-    error_page 400 405 408 411 413 414 421 494 495 497 500 503 505 @refused;
-    location @refused {
+    error_page 400 405 408 411 413 414 421 494 495 497 500 503 505 /refused;
+    location = /refused {
+      internal;
       content_by_lua_block { require("trailmark_sandbox").serve(ngx.status) }
     }
   }

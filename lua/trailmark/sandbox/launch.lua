@@ -58,6 +58,15 @@ local function root()
   return source:match("^(.*)/trailmark/sandbox/launch%.lua$") or "."
 end
 
+-- What a keeper that was killed left behind.
+local function remove(folder)
+  local left = io.open(folder .. "/orders")
+  if left then
+    left:close()
+    os.execute("rm -rf -- " .. host.quote(folder))
+  end
+end
+
 local function fill(text, values)
   return (text:gsub("@(%u+)@", values))
 end
@@ -87,7 +96,7 @@ local function await(pipe)
   end
   pipe:close()
   if folder then -- nginx may have failed before there was a keeper
-    os.execute("rm -rf -- " .. host.quote(folder))
+    remove(folder)
   end
   table.remove(said, 1)
   return nil, table.concat(said, "\n")
@@ -148,6 +157,7 @@ function launch:stop()
       leash:close()
     end
     pipe:close() -- waits for the keeper, which waits for nginx
+    remove(self.folder)
   end
   return true
 end

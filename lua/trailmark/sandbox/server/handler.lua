@@ -59,6 +59,11 @@ local function pause(call)
   end
 end
 
+-- nginx makes a GET of what it refused.
+local function method(refused)
+  return refused and (ngx.var.request or ""):match("^%S+") or ngx.req.get_method()
+end
+
 local function receive(refused)
   served = served + 1
   local target = ngx.var.request_uri or ""
@@ -66,7 +71,7 @@ local function receive(refused)
   local wall, now = posix.wall_time(), posix.steady_time()
   return {
     request_id = ("req_%06x"):format(served),
-    method = ngx.req.get_method(), target = target, path = path, query = query,
+    method = method(refused), target = target, path = path, query = query,
     route = path:match("^/v1(/.*)$") or path,
     refused = refused, body = refused and "" or read_body(),
     headers = joined_headers(), args = ngx.req.get_uri_args(100),

@@ -37,6 +37,8 @@ static enum trail_status parts_read(const char *text, struct parts *parts, const
     *why = "holds a user name or password: the key goes into the option key or key_file";
   else if (has(url, CURLUPART_FRAGMENT))
     *why = "holds a fragment (\"#\"), which is never sent";
+  else if (has(url, CURLUPART_ZONEID))
+    *why = "holds an IPv6 zone, which is not supported";
   else if (curl_url_get(url, CURLUPART_SCHEME, &parts->scheme, 0) == CURLUE_OK &&
            curl_url_get(url, CURLUPART_HOST, &parts->host, 0) == CURLUE_OK &&
            curl_url_get(url, CURLUPART_PORT, &parts->port, CURLU_DEFAULT_PORT) == CURLUE_OK &&
@@ -111,6 +113,16 @@ bool trail_origin_is_absolute(struct trail_slice path) {
   return false;
 }
 
+/* What stands behind the authority, as written; NULL where libcurl found the host by skipping
+ * slashes ("https:/host", "https:///host"), so that the path would begin elsewhere than it thinks.
+ */
+static const char *behind_authority(const char *url) {
+  const char *colon = strchr(url, ':');
+  if (!colon || strncmp(colon, "://", 3) != 0) return NULL;
+  size_t size = strcspn(colon + 3, "/?#");
+  return size ? colon + 3 + size : NULL;
+}
+
 static bool same_origin(const struct trail_origin *origin, const struct parts *parts) {
   struct trail_origin other = {0};
   if (spell(parts, &other) != TRAIL_OK) return false;
@@ -124,16 +136,18 @@ enum trail_status trail_origin_target(const struct trail_origin *origin, const c
   struct parts parts;
   enum trail_status status = parts_read(url, &parts, why);
   if (status == TRAIL_CONFIG) status = TRAIL_ARGUMENT;
+  const char *rest = behind_authority(url);
+  if (status == TRAIL_OK && !rest) {
+    *why = "must have its host directly behind https://";
+    status = TRAIL_ARGUMENT;
+  }
   if (status == TRAIL_OK && !same_origin(origin, &parts)) {
     *why = "is of another origin than base_url, and the key is not sent there";
     status = TRAIL_ARGUMENT;
   }
   parts_clear(&parts);
   if (status != TRAIL_OK) return status;
-  /* The bytes behind the authority, as written: the request goes to our own origin whatever they
-   * are. */
-  const char *rest = strstr(url, "://") + 3;
-  rest += strcspn(rest, "/?");
-  *target = *rest ? trail_slice_text(rest) : trail_slice_text("/");
+  /* The request goes to our own origin whatever these bytes are. */
+  *target = *rest == '/' || *rest == '?' ? trail_slice_text(rest) : trail_slice_text("/");
   return TRAIL_OK;
 }

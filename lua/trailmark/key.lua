@@ -16,6 +16,14 @@ local function config(message, option)
   return errors.new { kind = "config", message = message, option = option }
 end
 
+--- Of a call that was not sent, for want of a key.
+local function keyless(message, method, path)
+  return errors.new {
+    kind = "config", message = message, option = "key", method = method, path = path,
+    outcome = "not_sent",
+  }
+end
+
 local NONE = "no API key: neither the options key and key_file nor the variables"
   .. " TRAILMARK_API_KEY and TRAILMARK_API_KEY_FILE give one"
 
@@ -68,15 +76,17 @@ end
 
 --- Makes sure that the core has a key. The function is asked where there is none, or it has
 -- expired.
+---@param method string  of the call that needs it
+---@param path string
 ---@return true|nil
 ---@return trailmark.Error|nil
-function Key:ready()
+function Key:ready(method, path)
   if not self.ask then return true end
   if self.has and (not self.expires or core.now() < self.expires) then return true end
   local given, problem, expires_in = asked(self, "first")
-  if not given then return nil, config(problem, "key") end
+  if not given then return nil, keyless(problem, method, path) end
   local ok, why = self.handle:set_key(given, "function")
-  if not ok then return nil, config(why, "key") end
+  if not ok then return nil, keyless(why, method, path) end
   self.has = true
   self.expires = type(expires_in) == "number" and core.now() + expires_in or nil
   return true

@@ -1,0 +1,236 @@
+-- Where the key comes from: a file that changes, a function that is asked, set_key.
+
+local sandbox = require "trailmark.sandbox"
+local trailmark = require "trailmark"
+local raises = require "spec.support.raises"
+local socket = require "socket"
+local tmp = require "spec.support.tmp"
+
+local sb
+setup(function() sb = assert(sandbox.start()) end)
+teardown(function() sb:stop() end)
+before_each(function() sb:reset() end)
+
+--- The keys that reached the sandbox, in order.
+local function sent()
+  local keys = {}
+  for i, entry in ipairs(sb:log()) do keys[i] = entry.headers.authorization:match("^Bearer (.*)$") end
+  return keys
+end
+
+local function with_file(content, run)
+  local path = tmp.file(content)
+  finally(function() os.remove(path) end)
+  return run(path)
+end
+
+describe("key_file", function()
+  it("gives the key without the white space around it", function()
+    with_file("\n " .. sb.key .. " \r\n", function(path)
+      local tm = assert(sb:client { key_file = path })
+      assert(tm:workspace())
+      assert.same({ sb.key }, sent())
+    end)
+  end)
+
+  local rows = {
+    { "empty", "", "empty" }, { "white space only", " \n\n", "empty" },
+    { "two words", "tm_live_abc def", "white space" }, { "two lines", "tm_live_abc\ndef\n", "white space" },
+    { "a NUL", "tm_live_abc\0def", "control" }, { "too long", ("k"):rep(200000), "long" },
+  }
+  for _, row in ipairs(rows) do
+    it("is refused where it holds " .. row[1], function()
+      with_file(row[2], function(path)
+        local tm, err = sb:client { key_file = path }
+        assert.is_nil(tm)
+        assert.equal("config", err.kind)
+        assert.matches("key_file " .. path, err.message, 1, true)
+        assert.is_nil(tostring(err):find("tm_live_abc", 1, true))
+        assert.matches("readable", err.hint)
+      end)
+    end)
+  end
+
+  it("is refused where it cannot be read", function()
+    for path, why in pairs { ["/not/there"] = "No such file", ["/tmp"] = "file" } do
+      local tm, err = sb:client { key_file = path }
+      assert.is_nil(tm)
+      assert.equal("config", err.kind)
+      assert.matches("key_file " .. path, err.message, 1, true)
+      assert.matches(why, err.message)
+    end
+  end)
+
+  -- The file is looked at once a second at most: within 1.5 s a call has the new key.
+  local function goes_over(tm, change)
+    local fresh = sb:rotate(sb.key)
+    assert(tm:workspace())
+    change(fresh)
+    local until_then = socket.gettime() + 1.5
+    repeat
+      assert(tm:workspace())
+      local keys = sent()
+    until keys[#keys] == fresh or socket.gettime() > until_then
+    local keys = sent()
+    assert.equal(sb.key, keys[1])
+    assert.equal(fresh, keys[#keys])
+  end
+
+  it("is read again when it was written over", function()
+    sb:set_limit(1000000)
+    with_file(sb.key .. "\n", function(path)
+      goes_over(assert(sb:client { key_file = path }), function(fresh) tmp.write(path, fresh) end)
+    end)
+  end)
+
+  it("is read again when another took its place", function()
+    sb:set_limit(1000000)
+    with_file(sb.key .. "\n", function(path)
+      goes_over(assert(sb:client { key_file = path }), function(fresh) tmp.replace(path, fresh) end)
+    end)
+  end)
+
+  it("keeps its last key when it is spoilt or gone", function()
+    with_file(sb.key, function(path)
+      local tm = assert(sb:client { key_file = path })
+      tmp.write(path, "not a key")
+      tm:sleep(1.05) -- the next call looks at the file
+      assert(tm:workspace())
+      os.remove(path)
+      tm:sleep(1.05)
+      assert(tm:workspace())
+      assert.same({ sb.key, sb.key }, sent())
+    end)
+  end)
+end)
+
+describe("a key function", function()
+  it("is asked at the first call and not before", function()
+    local asked = {}
+    local tm = assert(sb:client { key = function(...)
+      asked[#asked + 1] = { ... }
+      return sb.key
+    end })
+    assert.same({}, asked)
+    assert(tm:workspace())
+    assert(tm:workspace())
+    assert.same({ { "first" } }, asked)
+  end)
+
+  it("is asked again when its key has expired", function()
+    local count = 0
+    local tm = assert(sb:client { key = function()
+      count = count + 1
+      return sb.key, nil, 0.05
+    end })
+    assert(tm:workspace())
+    tm:sleep(0.06)
+    assert(tm:workspace())
+    assert.equal(2, count)
+  end)
+
+  --- The error of a call whose key function is this; nothing was sent.
+  local function fails(ask)
+    local tm = assert(sb:client { key = ask })
+    local data, err, response = tm:workspace()
+    assert.is_nil(data)
+    assert.is_nil(response)
+    assert.equal("config", err.kind)
+    assert.equal("not_sent", err.outcome)
+    assert.same({}, sb:log())
+    return err
+  end
+
+  it("that raises, gives nothing, or gives what is no key, fails the call", function()
+    assert.matches("vault is sealed", fails(function() error("vault is sealed") end).message)
+    assert.matches("vault is shut", fails(function() return nil, "vault is shut" end).message)
+    assert.matches("nil", fails(function() end).message)
+    assert.matches("number", fails(function() return 5 end).message)
+    assert.matches("function key", fails(function() return "tm live" end).message)
+    assert.matches("function key", fails(function() return "" end).message)
+    assert.matches("table", fails(function() error({}) end).message)
+  end)
+
+  it("is asked again after it failed", function()
+    local keys = { false, sb.key }
+    local tm = assert(sb:client { key = function() return table.remove(keys, 1) or nil, "later" end })
+    assert.equal("config", select(2, tm:workspace()).kind)
+    assert(tm:workspace())
+  end)
+
+  it("cannot use the client that asks it", function()
+    local tm, problem
+    tm = assert(sb:client { key = function()
+      problem = raises("cannot use the client", function() tm:workspace() end)
+      return sb.key
+    end })
+    assert(tm:workspace())
+    assert.is_string(problem)
+    assert.equal(1, #sb:log())
+  end)
+
+  it("can use another client", function()
+    local vault = assert(sb:client())
+    local tm = assert(sb:client { key = function()
+      assert(vault:get("/echo"))
+      return sb.key
+    end })
+    assert(tm:workspace())
+    assert.equal(2, #sb:log())
+  end)
+
+  it("is told as the source where its key is not accepted", function()
+    local tm = assert(sb:client { key = function() return "tm_live_0123456789abcdef" end })
+    local _, err = tm:workspace()
+    assert.equal("unauthorized", err.kind)
+    assert.matches("function", err.hint)
+  end)
+end)
+
+describe("set_key", function()
+  it("replaces the key from the next call on", function()
+    local tm, fresh = assert(sb:client()), sb:rotate(sb.key)
+    assert(tm:workspace())
+    assert.is_true(tm:set_key(" " .. fresh .. "\n"))
+    assert(tm:workspace())
+    assert.same({ sb.key, fresh }, sent())
+  end)
+
+  it("refuses what is no key, and the old one stays", function()
+    local tm = assert(sb:client())
+    for _, bad in ipairs { "", "two words", "a\nb", "a\0b", "\195\164" } do
+      local done, err = tm:set_key(bad)
+      assert.is_nil(done)
+      assert.equal("config", err.kind)
+    end
+    assert(tm:workspace())
+    assert.same({ sb.key }, sent())
+  end)
+
+  it("takes a function, and a string after it", function()
+    local tm, fresh = assert(sb:client { key = "tm_live_unknown" }), sb:rotate(sb.key)
+    assert.is_true(tm:set_key(function() return fresh end))
+    assert(tm:workspace())
+    assert.is_true(tm:set_key(sb.key))
+    assert(tm:workspace())
+    assert.same({ fresh, sb.key }, sent())
+  end)
+
+  it("ends the rule of key_file", function()
+    with_file("tm_live_unknown", function(path)
+      local tm = assert(sb:client { key_file = path })
+      assert.is_true(tm:set_key(sb.key))
+      tmp.write(path, "tm_live_other_unknown")
+      tm:sleep(1.05) -- a file that still ruled would be read now
+      assert(tm:workspace())
+    end)
+  end)
+
+  it("raises at its caller for another type", function()
+    local tm = assert(trailmark.new { key = "tm_live_x" })
+    for _, bad in ipairs { 5, true, {} } do
+      raises("tm:set_key: the key must be a string or a function", function() tm:set_key(bad) end)
+    end
+    raises("got nil", function() tm:set_key() end)
+  end)
+end)

@@ -13,8 +13,8 @@ description = {
   summary = "Client for the Trailmark HTTP API",
   detailed = [[
     A C core over libcurl that does HTTP, authentication, retries and rate-limit pacing, for plain
-    Lua scripts, nginx and event loops. Needs libcurl 7.87 or newer, GNU make, a C11 compiler and
-    the lua-cjson module.
+    Lua scripts, nginx and event loops. Needs libcurl 7.87 or newer, zlib, GNU make, a C11 compiler
+    and the lua-cjson module.
   ]],
   license = "MIT",
 }
@@ -24,6 +24,7 @@ dependencies = {
 }
 external_dependencies = {
   CURL = { library = "curl" },
+  ZLIB = { library = "z" },
 }
 build = {
   type = "make",
@@ -32,7 +33,7 @@ build = {
     CFLAGS = "$(CFLAGS)",
     LUA_BIN = "$(LUA)",
     LUA_CFLAGS = "-I$(LUA_INCDIR)",
-    CURL_LIBS = "-L$(CURL_LIBDIR) -lcurl",
+    CURL_LIBS = "-L$(CURL_LIBDIR) -lcurl -L$(ZLIB_LIBDIR) -lz",
     INST_LIBDIR = "$(LIBDIR)",
     INST_LUADIR = "$(LUADIR)",
   },

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-enum { FIRST_CAPACITY = 64 };
+enum { FIRST_CAPACITY = 512 };
 
 void trail_buffer_init(struct trail_buffer *buffer, size_t limit) {
   /* One below the largest size, so that the NUL always has a place. */

@@ -32,7 +32,6 @@ static const struct {
 #define SETTING(name, kind, field) \
   { name, kind, offsetof(struct trail_client_options, field) }
     SETTING("base_url", TEXT, base_url),
-    SETTING("user_agent", TEXT, user_agent),
     SETTING("ca_file", TEXT, ca_file),
     SETTING("proxy", TEXT, proxy),
     SETTING("pinned_public_key", TEXT, pinned_public_key),

@@ -42,43 +42,45 @@ static void push_value(lua_State *L, const struct trail_head_field *field) {
   luaL_pushresult(&text);
 }
 
-/* On the stack: headers, name, value. */
-static void add_header(lua_State *L) {
-  int value = lua_gettop(L), name = value - 1, headers = value - 2;
-  bool cookie = strcmp(lua_tostring(L, name), "set-cookie") == 0;
-  lua_pushvalue(L, name);
-  lua_rawget(L, headers);
-  if (cookie) {
-    if (lua_isnil(L, -1)) {
-      lua_newtable(L);
-      lua_pushvalue(L, name);
-      lua_pushvalue(L, -2);
-      lua_rawset(L, headers);
-    }
-    lua_pushvalue(L, value);
-    lua_rawseti(L, -2, (int)lua_rawlen(L, -2) + 1);
-  } else {
-    lua_pushvalue(L, name);
-    if (lua_isnil(L, -2)) {
-      lua_pushvalue(L, value);
-    } else {
-      lua_pushvalue(L, -2);
-      lua_pushliteral(L, ", ");
-      lua_pushvalue(L, value);
-      lua_concat(L, 3);
-    }
-    lua_rawset(L, headers);
+/* Cookies cannot be joined by commas (RFC 6265, section 3), so they make an array. */
+static void add_cookie(lua_State *L, int headers, const struct trail_head_field *field) {
+  lua_getfield(L, headers, "set-cookie");
+  if (lua_isnil(L, -1)) {
+    lua_pop(L, 1);
+    lua_createtable(L, 1, 0);
+    lua_pushvalue(L, -1);
+    lua_setfield(L, headers, "set-cookie");
   }
-  lua_settop(L, headers);
+  push_value(L, field);
+  lua_rawseti(L, -2, (int)lua_rawlen(L, -2) + 1);
+  lua_pop(L, 1);
+}
+
+static void add_header(lua_State *L, int headers, const struct trail_head_field *field) {
+  push_lower(L, field->name);
+  lua_pushvalue(L, -1);
+  lua_rawget(L, headers);
+  if (lua_isnil(L, -1)) {
+    lua_pop(L, 1);
+    push_value(L, field);
+  } else {
+    lua_pushliteral(L, ", ");
+    push_value(L, field);
+    lua_concat(L, 3);
+  }
+  lua_rawset(L, headers);
 }
 
 static void push_headers(lua_State *L, const struct trail_head *head) {
+  struct trail_slice cookie = trail_slice_text("set-cookie");
   struct trail_head_field field;
   lua_createtable(L, 0, 12);
+  int headers = lua_gettop(L);
   for (size_t cursor = 0; trail_head_next(head, &cursor, &field);) {
-    push_lower(L, field.name);
-    push_value(L, &field);
-    add_header(L);
+    if (trail_slice_same_nocase(field.name, cookie))
+      add_cookie(L, headers, &field);
+    else
+      add_header(L, headers, &field);
   }
 }
 

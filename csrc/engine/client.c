@@ -11,7 +11,6 @@ static void destroy(struct trail_client *client) {
   trail_origin_clear(&client->origin);
   trail_keyring_clear(&client->keyring);
   trail_events_clear(&client->events);
-  trail_memory_free((char *)client->profile.user_agent);
   trail_memory_free((char *)client->profile.ca_file);
   trail_memory_free((char *)client->profile.proxy);
   trail_memory_free((char *)client->profile.pinned_public_key);
@@ -30,8 +29,7 @@ static enum trail_status build(struct trail_client *client,
   enum trail_status status = trail_origin_parse(options->base_url, &client->origin, why);
   if (status != TRAIL_OK) return status;
   client->headers = trail_memory_copy(options->headers.bytes, options->headers.size);
-  if (!client->headers || !copy(options->user_agent, &profile->user_agent) ||
-      !copy(options->ca_file, &profile->ca_file) || !copy(options->proxy, &profile->proxy) ||
+  if (!client->headers || !copy(options->ca_file, &profile->ca_file) || !copy(options->proxy, &profile->proxy) ||
       !copy(options->pinned_public_key, &profile->pinned_public_key))
     return TRAIL_NO_MEMORY;
   profile->id = atomic_fetch_add(&profiles_made, 1) + 1;

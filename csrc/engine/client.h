@@ -25,7 +25,6 @@ struct trail_call;
 
 struct trail_client_options {
   const char *base_url;
-  const char *user_agent;
   const char *ca_file, *proxy, *pinned_public_key; /* NULL: not given */
   struct trail_slice headers;                      /* lines each ended by NUL */
   int64_t timeout_us, connect_timeout_us, deadline_us;

@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "base/secret.h"
 #include "net/failure.h"
+#include "net/gunzip.h"
 
 /* ---- callbacks ------------------------------------------------------------------------------ */
 
@@ -27,13 +28,30 @@ static size_t on_header(char *line, size_t one, size_t size, void *context) {
   return CURL_WRITEFUNC_ERROR;
 }
 
+static enum trail_status decode(struct trail_transfer *transfer, const char *bytes, size_t size) {
+  struct trail_buffer *body = &transfer->answer.body;
+  if (transfer->answer.head.encoding == TRAIL_ENCODING_IDENTITY)
+    return trail_buffer_append(body, bytes, size);
+  if (transfer->answer.head.encoding != TRAIL_ENCODING_GZIP) return TRAIL_PROTOCOL;
+  if (!transfer->compressed) {
+    enum trail_status status = transfer->gunzip ? TRAIL_OK : trail_gunzip_create(&transfer->gunzip);
+    if (status != TRAIL_OK) return status;
+    trail_gunzip_reset(transfer->gunzip);
+    transfer->compressed = true;
+  }
+  return trail_gunzip_write(transfer->gunzip, bytes, size, body);
+}
+
 static size_t on_body(char *bytes, size_t one, size_t size, void *context) {
   struct trail_transfer *transfer = context;
-  enum trail_status status = trail_buffer_append(&transfer->answer.body, bytes, one * size);
+  enum trail_status status = decode(transfer, bytes, one * size);
   if (status == TRAIL_OK) return one * size;
-  refuse(transfer, status,
-         status == TRAIL_TOO_LARGE ? "the body is longer than max_response_bytes"
-                                   : "there is not enough memory for the body");
+  const char *why = "there is not enough memory for the body";
+  if (status == TRAIL_TOO_LARGE) why = "the body is longer than max_response_bytes";
+  if (status == TRAIL_PROTOCOL) why = "the body is not the gzip stream it is said to be";
+  if (transfer->answer.head.encoding == TRAIL_ENCODING_UNKNOWN)
+    why = "the body has a Content-Encoding that was not asked for";
+  refuse(transfer, status, why);
   return CURL_WRITEFUNC_ERROR;
 }
 
@@ -83,9 +101,9 @@ static const struct option fixed_numbers[] = {
     {CURLOPT_TCP_KEEPALIVE, 1},
     {CURLOPT_PIPEWAIT, 1},
     {CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS},
-    /* A stalled answer is ended by the call's own timeout; this is for a timeout of minutes. */
-    {CURLOPT_LOW_SPEED_LIMIT, 1},
-    {CURLOPT_LOW_SPEED_TIME, 300},
+    {CURLOPT_HTTP_CONTENT_DECODING, 0}, /* see gunzip.h */
+    /* No low-speed limit: each attempt has its timeout, and a second limit for the same thing would
+     * cut short the long wait that a caller asked for. */
 };
 
 static CURLcode set_fixed(struct trail_transfer *transfer, struct trail_poller *poller) {
@@ -103,7 +121,6 @@ static CURLcode set_fixed(struct trail_transfer *transfer, struct trail_poller *
   if (!code) code = curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, poller);
   if (!code) code = curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
   if (!code) code = curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, poller);
-  if (!code) code = curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
   return code;
 }
 
@@ -118,7 +135,6 @@ static CURLcode set_profile(CURL *easy, const struct trail_profile *profile) {
   long connect_ms = (long)(profile->connect_timeout_us / 1000);
   CURLcode code = curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, protocols);
   if (!code) code = curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, protocols);
-  if (!code) code = curl_easy_setopt(easy, CURLOPT_USERAGENT, profile->user_agent);
   if (!code)
     code = curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, connect_ms > 0 ? connect_ms : 1L);
   if (!code) code = set_proxy(easy, profile);
@@ -153,10 +169,12 @@ static size_t count_lines(const char *headers) {
  * where secrets live and is not copied for the list. */
 static enum trail_status link_headers(struct trail_transfer *transfer,
                                       const struct trail_request *request) {
-  size_t needed = count_lines(request->headers) + 1;
+  static char accept_encoding[] = "Accept-Encoding: gzip";
+  size_t needed = count_lines(request->headers) + 2;
   if (needed > transfer->node_capacity) {
     struct curl_slist *nodes = trail_memory_zalloc(needed, sizeof *nodes);
     if (!nodes) return TRAIL_NO_MEMORY;
+    trail_gunzip_destroy(transfer->gunzip);
     trail_memory_free(transfer->nodes);
     transfer->nodes = nodes;
     transfer->node_capacity = needed;
@@ -166,12 +184,12 @@ static enum trail_status link_headers(struct trail_transfer *transfer,
     transfer->authorization = trail_secret_retain(request->authorization);
     transfer->nodes[used++].data = trail_secret_bytes(request->authorization);
   }
+  transfer->nodes[used++].data = accept_encoding;
   for (const char *line = request->headers; line && *line; line += strlen(line) + 1)
     transfer->nodes[used++].data = (char *)line;
   for (size_t i = 0; i < used; i++)
     transfer->nodes[i].next = i + 1 < used ? &transfer->nodes[i + 1] : NULL;
-  CURLcode code =
-      curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, used ? transfer->nodes : NULL);
+  CURLcode code = curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, transfer->nodes);
   return code ? TRAIL_NO_MEMORY : TRAIL_OK;
 }
 
@@ -206,7 +224,7 @@ enum trail_status trail_transfer_prepare(struct trail_transfer *transfer,
     code = curl_easy_setopt(transfer->easy, CURLOPT_FRESH_CONNECT, (long)request->fresh_connection);
   trail_answer_clear(&transfer->answer);
   trail_answer_init(&transfer->answer, request->profile->max_response_bytes);
-  transfer->refused = false;
+  transfer->refused = transfer->compressed = false;
   transfer->error[0] = '\0';
   return code ? TRAIL_NO_MEMORY : TRAIL_OK;
 }
@@ -245,6 +263,9 @@ void trail_transfer_finish(struct trail_transfer *transfer, CURLcode code) {
     /* libcurl calls a connection that ended inside the header block a success. */
     answer->cut = true;
     refuse(transfer, TRAIL_PROTOCOL, "the connection ended inside the header block");
+  } else if (transfer->compressed && !trail_gunzip_is_complete(transfer->gunzip)) {
+    answer->cut = true;
+    refuse(transfer, TRAIL_PROTOCOL, "the compressed body ended before its end");
   }
 }
 
@@ -294,6 +315,7 @@ void trail_transfer_destroy(struct trail_transfer *transfer) {
   if (!transfer) return;
   if (transfer->easy) curl_easy_cleanup(transfer->easy);
   trail_secret_release(transfer->authorization);
+  trail_gunzip_destroy(transfer->gunzip);
   trail_memory_free(transfer->nodes);
   trail_answer_clear(&transfer->answer);
   trail_memory_free(transfer);

@@ -20,7 +20,9 @@ struct trail_transfer {
   struct curl_slist *nodes; /* the header list; its lines belong to others */
   size_t node_capacity;
   struct trail_answer answer;
-  bool refused; /* our callback ended it; the answer already says why */
+  struct trail_gunzip *gunzip; /* made when the first compressed body comes */
+  bool compressed;             /* this body is */
+  bool refused;                /* our callback ended it; the answer already says why */
   char error[CURL_ERROR_SIZE];
   struct trail_transfer *previous, *next; /* the transport's lists */
 };

@@ -22,7 +22,6 @@ struct trail_transport;
 /* What all attempts of one client share. It outlives them and never changes. */
 struct trail_profile {
   uint64_t id; /* unique in the process, so that a prepared handle is recognised */
-  const char *user_agent;
   const char *ca_file;           /* NULL: the system's */
   const char *proxy;             /* NULL: none, "env": from the environment, else its URL */
   const char *pinned_public_key; /* NULL: none; libcurl's syntax */

@@ -36,6 +36,7 @@ static enum trail_status begin_block(struct trail_head *head, struct trail_slice
     return refuse(TRAIL_PROTOCOL, "the status is none of 100 to 599", why);
   trail_buffer_reset(&head->fields);
   head->content_length = -1;
+  head->encoding = TRAIL_ENCODING_IDENTITY;
   return TRAIL_OK;
 }
 
@@ -62,14 +63,23 @@ static enum trail_status check_content_length(struct trail_head *head, struct tr
   return TRAIL_OK;
 }
 
-/* Splits "Name: value" ; false where the line is no field. */
+/* Two codings on top of each other are none that we asked for. */
+static void note_encoding(struct trail_head *head, struct trail_slice value) {
+  bool gzip = trail_slice_same_nocase(value, trail_slice_text("gzip")) ||
+              trail_slice_same_nocase(value, trail_slice_text("x-gzip"));
+  if (value.size == 0 || trail_slice_same_nocase(value, trail_slice_text("identity"))) return;
+  bool first = head->encoding == TRAIL_ENCODING_IDENTITY;
+  head->encoding = gzip && first ? TRAIL_ENCODING_GZIP : TRAIL_ENCODING_UNKNOWN;
+}
+
+/* "Name: value" at the colon; false where there is none. */
 static bool split_field(struct trail_slice line, struct trail_head_field *field) {
   const char *colon = memchr(line.bytes, ':', line.size);
   if (!colon) return false;
   field->name = trail_slice_of(line.bytes, (size_t)(colon - line.bytes));
   field->value = trail_field_trim(trail_slice_from(line, field->name.size + 1));
   field->folded = false;
-  return trail_field_is_token(field->name);
+  return true;
 }
 
 static enum trail_status keep_line(struct trail_head *head, struct trail_slice line,
@@ -86,11 +96,13 @@ static enum trail_status field_line(struct trail_head *head, struct trail_slice 
   bool continuation = line.bytes[0] == ' ' || line.bytes[0] == '\t';
   if (continuation) return head->fields.size ? keep_line(head, line, why) : TRAIL_OK;
   struct trail_head_field field;
-  if (!split_field(line, &field)) return TRAIL_OK;
+  if (!split_field(line, &field) || !trail_field_is_token(field.name)) return TRAIL_OK;
   if (trail_slice_same_nocase(field.name, trail_slice_text("content-length"))) {
     enum trail_status status = check_content_length(head, field.value, why);
     if (status != TRAIL_OK) return status;
   }
+  if (trail_slice_same_nocase(field.name, trail_slice_text("content-encoding")))
+    note_encoding(head, field.value);
   return keep_line(head, line, why);
 }
 
@@ -131,7 +143,7 @@ bool trail_head_next(const struct trail_head *head, size_t *cursor,
   if (*cursor >= head->fields.size) return false;
   struct trail_slice line = line_at(head, *cursor);
   *cursor += line.size + 1;
-  (void)split_field(line, field); /* only lines that split were kept */
+  (void)split_field(line, field); /* only fields were kept */
   while (*cursor < head->fields.size) {
     line = line_at(head, *cursor);
     if (line.size == 0 || (line.bytes[0] != ' ' && line.bytes[0] != '\t')) break;

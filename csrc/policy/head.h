@@ -20,6 +20,9 @@
 #define TRAIL_HEAD_MAX_FIELDS 200
 #define TRAIL_HEAD_MAX_INTERIM 32
 
+/* How the body is encoded (RFC 9110 section 8.4); we ask for gzip and for nothing else. */
+enum trail_encoding { TRAIL_ENCODING_IDENTITY, TRAIL_ENCODING_GZIP, TRAIL_ENCODING_UNKNOWN };
+
 struct trail_head {
   struct trail_buffer fields; /* "Name: value" of the final block, each ended by '\n' */
   int status;                 /* 0 before the status line */
@@ -28,6 +31,7 @@ struct trail_head {
   unsigned interim;
   size_t bytes;
   int64_t content_length; /* -1: not said */
+  enum trail_encoding encoding;
 };
 
 void trail_head_init(struct trail_head *head);

@@ -42,14 +42,15 @@ end
 
 -- Making one --------------------------------------------------------------------------------------
 
-local PRODUCT = ("trailmark-lua/%s (%s)"):format(core.version, _VERSION)
+local PRODUCT = "trailmark-lua/" .. core.version
 
 local function header_settings(settings)
   local lines = settings.headers or {}
+  local prefix = settings.user_agent
   lines.accept = lines.accept or "Accept: application/json"
+  lines["user-agent"] = "User-Agent: " .. (prefix and prefix .. " " .. PRODUCT or PRODUCT)
   settings.headers = lines
   settings.header_lines = call.header_lines(lines)
-  settings.user_agent = settings.user_agent and settings.user_agent .. " " .. PRODUCT or PRODUCT
 end
 
 local function json_headers(lines)

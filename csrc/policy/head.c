@@ -37,6 +37,7 @@ static enum trail_status begin_block(struct trail_head *head, struct trail_slice
   trail_buffer_reset(&head->fields);
   head->content_length = -1;
   head->encoding = TRAIL_ENCODING_IDENTITY;
+  head->lines = 0;
   return TRAIL_OK;
 }
 
@@ -92,6 +93,8 @@ static enum trail_status keep_line(struct trail_head *head, struct trail_slice l
 
 static enum trail_status field_line(struct trail_head *head, struct trail_slice line,
                                     const char **why) {
+  if (++head->lines > TRAIL_HEAD_MAX_FIELDS)
+    return refuse(TRAIL_PROTOCOL, "there are too many header lines", why);
   if (head->complete) return TRAIL_OK; /* a trailer */
   bool continuation = line.bytes[0] == ' ' || line.bytes[0] == '\t';
   if (continuation) return head->fields.size ? keep_line(head, line, why) : TRAIL_OK;
@@ -116,11 +119,8 @@ enum trail_status trail_head_line(struct trail_head *head, const char *line, siz
                                   const char **why) {
   struct trail_slice text = without_line_end(line, size);
   head->bytes += size;
-  head->lines++;
   if (head->bytes > TRAIL_HEAD_MAX_BYTES)
     return refuse(TRAIL_TOO_LARGE, "the header block is longer than 64 KiB", why);
-  if (head->lines > TRAIL_HEAD_MAX_FIELDS + 4 * TRAIL_HEAD_MAX_INTERIM)
-    return refuse(TRAIL_PROTOCOL, "there are too many header lines", why);
   if (text.size && memchr(text.bytes, '\0', text.size))
     return refuse(TRAIL_PROTOCOL, "a header line holds a NUL byte", why);
   if (text.size && memchr(text.bytes, '\n', text.size))

@@ -17,7 +17,7 @@
 #include "base/status.h"
 
 #define TRAIL_HEAD_MAX_BYTES 65536
-#define TRAIL_HEAD_MAX_FIELDS 200
+#define TRAIL_HEAD_MAX_FIELDS 200 /* lines of one block, trailers included */
 #define TRAIL_HEAD_MAX_INTERIM 32
 
 /* How the body is encoded (RFC 9110 section 8.4); we ask for gzip and for nothing else. */
@@ -27,7 +27,7 @@ struct trail_head {
   struct trail_buffer fields; /* "Name: value" of the final block, each ended by '\n' */
   int status;                 /* 0 before the status line */
   bool complete;              /* the final block's blank line was seen */
-  unsigned lines;
+  unsigned lines;             /* of the current block, behind its status line */
   unsigned interim;
   size_t bytes;
   int64_t content_length; /* -1: not said */

@@ -15,7 +15,9 @@
   X(backoff) \
   X(buffer) \
   X(caller_header) \
+  X(credential) \
   X(field) \
+  X(head) \
   X(http_date) \
   X(json_mark) \
   X(json_number) \
@@ -23,10 +25,12 @@
   X(link) \
   X(memory_scan) \
   X(method) \
+  X(origin) \
   X(process) \
   X(retry_budget) \
   X(status) \
   X(target) \
+  X(uuid) \
   X(verdict)
 /* clang-format on */
 

@@ -179,18 +179,27 @@ end
 
 -- An error's one line, a part of it on each.
 local function unfolded(text)
-  if not text:find("^trailmark: ") then return text end
+  if not ("\n" .. text):find("\ntrailmark: ") then return text end
   local function glued(part) return (part:gsub(" ", GLUE)) end
   text = text:gsub("in [%d.]+ s %b()", glued):gsub("%b[]$", glued)
   return (text:gsub("; ", ";\n  "))
+end
+
+-- The lines that show a text, or an error.
+local function shown(text, width)
+  local lines = {}
+  for line in (unfolded(text) .. "\n"):gmatch("([^\n]*)\n") do
+    for _, piece in ipairs(wrapped(line, width)) do lines[#lines + 1] = piece end
+  end
+  return lines
 end
 
 -- `print` as the steps know it.
 local function print_output(...)
   local parts = {}
   for i = 1, select("#", ...) do parts[i] = tostring((select(i, ...))) end
-  for line in (unfolded(table.concat(parts, " ")) .. "\n"):gmatch("([^\n]*)\n") do
-    for _, piece in ipairs(wrapped(line, COLUMNS - 4)) do say(styled("gutter", "  | "), piece) end
+  for _, line in ipairs(shown(table.concat(parts, " "), COLUMNS - 4)) do
+    say(styled("gutter", "  | "), line)
   end
 end
 
@@ -253,7 +262,10 @@ local function run_steps(steps, sandbox)
     { __index = _G })
   for _, step in ipairs(steps) do
     local fine, problem = pcall(run_step, step, got)
-    if not fine then return nil, step.title .. ": " .. tostring(problem) end
+    if not fine then
+      local reason = tostring(problem):gsub("^demo:%d+: trailmark:", "trailmark:")
+      return nil, ("Stopped at: %s\n%s"):format(step.title, reason)
+    end
   end
   return true
 end
@@ -281,7 +293,7 @@ end
 
 local function go_live()
   local tm, err = require("trailmark").new()
-  if not tm then return nil, "make demo LIVE=1 needs a key of yours. " .. tostring(err) end
+  if not tm then return nil, "make demo LIVE=1 needs a key of yours.\n" .. tostring(err) end
   local address = tostring(tm):match("%((.*)%)")
   tm:close()
   say("This asks ", address, " with your key. It reads and changes nothing.")
@@ -298,7 +310,6 @@ end
 io.stdout:setvbuf("line")
 local ok, problem = run()
 if not ok then
-  say()
-  io.stderr:write(table.concat(wrapped(problem, COLUMNS), "\n"), "\n")
+  io.stderr:write("\n", table.concat(shown(problem, COLUMNS), "\n"), "\n")
   os.exit(1)
 end

@@ -6,6 +6,7 @@
 #include "policy/json_number.h"
 #include "policy/json_text.h"
 
+#include <locale.h>
 #include <math.h>
 
 /* A longer text makes cjson's buffer worth giving back. */
@@ -13,9 +14,9 @@
 
 /* The upvalues of every function here. Anchoring array_mt keeps the pointers in the abilities true.
  */
-enum { ABILITIES = 1, DECODE, ENCODE, TRIM, ARRAY_MT, UPVALUES = ARRAY_MT };
+enum { ABILITIES = 1, DECODE, ENCODE, TRIM, ARRAY_MT, RENEW, UPVALUES = RENEW };
 
-static const struct trail_json_abilities *abilities(lua_State *L) {
+static struct trail_json_abilities *abilities(lua_State *L) {
   return lua_touserdata(L, lua_upvalueindex(ABILITIES));
 }
 
@@ -25,10 +26,22 @@ static int fail(lua_State *L) {
   return 2;
 }
 
+/* cjson asks the locale for its decimal point only when an instance is made. One made under another
+ * locale would read no fraction and write 1.5 as two elements. */
+static void follow_locale(lua_State *L) {
+  struct trail_json_abilities *able = abilities(L);
+  char point = *localeconv()->decimal_point;
+  if (point == able->point) return;
+  lua_pushvalue(L, lua_upvalueindex(RENEW));
+  lua_call(L, 0, 0);
+  able->point = point;
+}
+
 /* Calls cjson's function with the value on top and leaves its result, or a message, in its place.
  * Nothing that passed our own checks makes cjson throw, but its limits are not ours; memory errors
  * go on to the caller. */
 static bool call_cjson(lua_State *L, int function) {
+  follow_locale(L);
   lua_pushvalue(L, lua_upvalueindex(function));
   lua_insert(L, -2);
   int status = lua_pcall(L, 1, 1, 0);
@@ -298,6 +311,7 @@ static void push_abilities(lua_State *L) {
       .empty_array_mt = get_pointer(L, "empty_array_mt"),
       .empty_array = get_pointer(L, "empty_array"),
       .limit = get_limit(L),
+      .point = *localeconv()->decimal_point,
       .decodes_integers = get_flag(L, "decodes_integers"),
       .encodes_integers = get_flag(L, "encodes_integers"),
       .says_arrays = get_flag(L, "says_arrays"),
@@ -313,7 +327,7 @@ static void push_function(lua_State *L, lua_CFunction function) {
 
 /* json_codec(options) -> decode, encode, array, is_array */
 static int json_codec(lua_State *L) {
-  static const char *const fields[] = {"decode", "encode", "trim", "array_mt"};
+  static const char *const fields[] = {"decode", "encode", "trim", "array_mt", "renew"};
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
   luaL_checkstack(L, 2 * UPVALUES + 8, NULL);

@@ -19,6 +19,7 @@
  *
  *     json_codec{ decode=, encode=,        the private cjson's
  *                 trim=,                   function() that makes it give back its buffer
+ *                 renew=,                  function() that makes another instance
  *                 array_mt=, empty_array_mt=, empty_array=,
  *                 digits=,                 a double's, when it encodes
  *                 decodes_integers=, encodes_integers=, says_arrays=, calls_metamethods= }

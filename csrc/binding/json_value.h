@@ -18,6 +18,7 @@ struct trail_json_abilities {
   const void *empty_array_mt; /* cjson's own mark for one that is empty; NULL where it has none */
   const void *empty_array;    /* the light userdata cjson writes as []; NULL where it has none */
   double limit;               /* 10^n, where it prints n digits of a double */
+  char point;                 /* the decimal point of the locale it was made under */
   bool decodes_integers;      /* "14" becomes an integer, not a float */
   bool encodes_integers;      /* integers of any size are printed exactly */
   bool says_arrays;           /* an empty table with either mark is printed as [] */

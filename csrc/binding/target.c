@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "binding/state.h"
+#include "policy/json_number.h"
 #include "policy/target.h"
 
 #define QUERY_DEPTH "is a table within a table: a query has names and values only"
@@ -43,7 +44,7 @@ static struct trail_slice slice_at(lua_State *L, int index) {
 /* Pushes a scalar's text; false, with nothing pushed, for what a query or path cannot hold. A
  * number without a fraction is written without one, whatever its Lua type. */
 static bool push_text(lua_State *L, int index) {
-  char digits[40];
+  char digits[TRAIL_JSON_NUMBER_SIZE];
   switch (lua_type(L, index)) {
     case LUA_TSTRING:
       lua_pushvalue(L, index);
@@ -63,13 +64,7 @@ static bool push_text(lua_State *L, int index) {
   }
   double number = (double)lua_tonumber(L, index);
   if (!isfinite(number)) return false;
-  if (number == floor(number) && fabs(number) < 1e15) {
-    snprintf(digits, sizeof digits, "%.0f", number);
-  } else {
-    snprintf(digits, sizeof digits, "%.15g", number);
-    if (strtod(digits, NULL) != number) snprintf(digits, sizeof digits, "%.17g", number);
-  }
-  lua_pushstring(L, digits);
+  lua_pushlstring(L, digits, trail_json_number_print(number, digits));
   return true;
 }
 

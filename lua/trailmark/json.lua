@@ -47,6 +47,7 @@ local decode, encode, array, is_array = core.json_codec {
   decode = own.decode,
   encode = own.encode,
   trim = trim,
+  renew = cjson.new,
   array_mt = array_mt,
   empty_array_mt = cjson.empty_array_mt,
   empty_array = cjson.empty_array,

@@ -23,19 +23,24 @@ end
 
 ---@param folder string
 function control.open(folder)
-  local self = setmetatable({ log_path = folder .. "/log", generation = 0 }, control)
+  local self = setmetatable({ folder = folder, generation = 0 }, control)
   self.orders = assert(io.open(folder .. "/orders", "ab"))
-  self.log = assert(io.open(self.log_path, "rb"))
-  self.counts_file = assert(io.open(folder .. "/counts", "rb"))
   self:forget()
   return self
 end
 
 function control:close()
-  for _, name in ipairs({ "orders", "log", "counts_file" }) do
-    self[name]:close()
-    self[name] = nil
-  end
+  self.orders:close()
+end
+
+-- What a file holds from `position` on; opened each time, since a stream may give from its buffer
+-- what has changed since.
+local function read_from(path, position)
+  local file = assert(io.open(path, "rb"))
+  file:seek("set", position)
+  local text = file:read("*a")
+  file:close()
+  return text or ""
 end
 
 --- Gives an order; it holds for every request sent from now on.
@@ -54,7 +59,7 @@ end
 function control:reset()
   self.generation = self.generation + 1
   self:give({ what = "reset", generation = self.generation })
-  assert(io.open(self.log_path, "wb")):close() -- the worker appends, wherever the end is
+  assert(io.open(self.folder .. "/log", "wb")):close() -- the worker appends, wherever the end is
   self:forget()
 end
 
@@ -77,18 +82,16 @@ end
 --- Everything served since the last reset, oldest first.
 ---@return table[] entries fresh at each call
 function control:read_log()
-  self.log:seek("set", self.position)
-  local text = self.log:read("*a") or ""
-  for line, done in text:gmatch("([^\n]*)\n()") do
-    local entry = cjson.decode(line)
-    if entry.generation == self.generation then
-      add(self, entry)
+  local text = read_from(self.folder .. "/log", self.position)
+  local first, last = 1, text:find("\n", 1, true)
+  while last do
+    local line = cjson.decode(text:sub(first, last - 1))
+    if line.generation == self.generation then
+      add(self, line)
     end
-    self.done = done
+    first, last = last + 1, text:find("\n", last + 1, true)
   end
-  if self.done then
-    self.position, self.done = self.position + self.done - 1, nil
-  end
+  self.position = self.position + first - 1
   local entries = {}
   for i, entry in ipairs(self.entries) do
     local copy = {}
@@ -105,12 +108,14 @@ local counted = { "requests", "limited", "created", "updated", "deleted", "repla
 --- How much of what was served since the last reset.
 ---@return table<string, integer>
 function control:read_counts()
-  self.counts_file:seek("set", 0)
-  local ok, read = pcall(cjson.decode, self.counts_file:read("*l") or "")
+  local ok, read
+  repeat -- until the worker was not just writing
+    local text = read_from(self.folder .. "/counts", 0)
+    ok, read = pcall(cjson.decode, text ~= "" and text or "{}") -- empty: nothing was served yet
+  until ok
   local counts = {}
   for _, name in ipairs(counted) do
-    local current = ok and read.generation == self.generation
-    counts[name] = current and whole(read[name]) or 0
+    counts[name] = read.generation == self.generation and whole(read[name]) or 0
   end
   return counts
 end

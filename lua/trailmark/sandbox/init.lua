@@ -127,7 +127,7 @@ function sandbox.start(opts)
   local self = {
     process = process, folder = process.folder, settings = settings, seeded = settings.contacts,
     control = require("trailmark.sandbox.control").open(process.folder),
-    key = settings.key, workspace_id = WORKSPACE,
+    key = settings.key, keys = { [settings.key] = true }, workspace_id = WORKSPACE,
     http_url = "http" .. base:format(process.ports[1]),
     bench_url = ("http://127.0.0.1:%d/bench/workspace"):format(process.ports[1]),
   }
@@ -237,7 +237,7 @@ end
 --- empty log, no script. Requests still at work are not shown in the new log.
 function Sandbox:reset()
   controlled(self):reset()
-  self.seeded = self.settings.contacts
+  self.seeded, self.keys = self.settings.contacts, { [self.key] = true }
 end
 
 --- Adds contacts.
@@ -254,7 +254,11 @@ end
 ---@return string key
 function Sandbox:make_key(scope, workspace)
   check.value(scope, "scope", "make_key: the scope")
+  if workspace ~= nil then
+    check.value(workspace, "string", "make_key: the workspace")
+  end
   local key = new_key()
+  self.keys[key] = true
   controlled(self):give({ what = "key", key = key, scope = scope, workspace = workspace })
   return key
 end
@@ -267,7 +271,11 @@ function Sandbox:rotate(key, overlap)
   check.value(key, "string", "rotate: the key")
   overlap = overlap or 86400
   check.value(overlap, "offset", "rotate: the overlap")
+  if not self.keys[key] then
+    error("rotate: the sandbox has no such key", 2)
+  end
   local fresh = new_key()
+  self.keys[fresh] = true
   controlled(self):give({ what = "rotate", key = key, fresh = fresh, overlap = overlap })
   return fresh
 end
@@ -276,6 +284,9 @@ end
 ---@param key string
 function Sandbox:revoke(key)
   check.value(key, "string", "revoke: the key")
+  if not self.keys[key] then
+    error("revoke: the sandbox has no such key", 2)
+  end
   controlled(self):give({ what = "revoke", key = key })
 end
 

@@ -29,12 +29,12 @@ function orders:take(obey)
     end
     self.offset = self.offset + size
     local text = self.rest .. ffi.string(self.buffer, size)
-    local done = 1
-    for line, next_line in text:gmatch("([^\n]*)\n()") do
-      obey(cjson.decode(line))
-      done = next_line
+    local first, last = 1, text:find("\n", #self.rest + 1, true)
+    while last do
+      obey(cjson.decode(text:sub(first, last - 1)))
+      first, last = last + 1, text:find("\n", last + 1, true)
     end
-    self.rest = text:sub(done)
+    self.rest = text:sub(first)
   end
 end
 

@@ -170,6 +170,16 @@ function hints.row(kind)
   return by_name[kind] or UNKNOWN
 end
 
+--- Of the target the origin alone: what follows may be a secret.
+local function redirected(err)
+  local location = type(err.headers) == "table" and err.headers.location
+  local scheme, authority = tostring(location):match("^(%a[%w+.-]*://)([^/?#\\]*)")
+  if not scheme then return "redirects are not followed: is base_url right?" end
+  local origin = scheme .. authority:gsub("^.*@", "")
+  return ("redirects are not followed, here to %s: is base_url right?"):format(
+    printable.text(origin, 100))
+end
+
 --- The remedy, or nil where there is none to give.
 ---@param err trailmark.Error
 ---@param facts trailmark.Facts
@@ -177,7 +187,7 @@ end
 function hints.remedy(err, facts)
   local status = err.status
   if err.kind == "http" and status and status < 400 then
-    return "redirects are not followed: is base_url right?"
+    return redirected(err)
   end
   local remedy = err.kind == "http" and BY_STATUS[status] or hints.row(err.kind).remedy
   if type(remedy) == "function" then return remedy(err, facts) end

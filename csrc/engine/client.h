@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
+#include "engine/budgets.h"
 #include "engine/events.h"
 #include "engine/keyring.h"
 #include "net/origin.h"
@@ -58,6 +59,7 @@ struct trail_client {
       defaults;  /* its strings are those of `profile`; base_url is not kept */
   char *headers; /* lines ended by NUL, the list by an empty one */
   struct trail_keyring keyring;
+  struct trail_retry_budget *retry_budget; /* its origin's, shared with other clients */
   struct trail_rate_view rate;
   struct trail_lane lane;
   struct trail_events events;

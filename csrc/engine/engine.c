@@ -183,7 +183,7 @@ static bool try_again(struct trail_engine *engine, struct trail_call *call,
       .deadline_ms = call->deadline_at_us / 1000,
   };
   struct trail_backoff_plan plan = trail_backoff_plan(call->client->defaults.backoff, &at);
-  if (!plan.fits) return false;
+  if (!plan.fits || !trail_retry_budget_take(call->client->retry_budget)) return false;
   call->waited_us = plan.wait_ms * 1000;
   note_wait(call, attempt->failure, call->waited_us);
   enter(engine, call, TRAIL_CALL_BACKING_OFF, now_us + call->waited_us);
@@ -209,6 +209,7 @@ static void judge(struct trail_engine *engine, struct trail_call *call, int64_t 
   trail_call_remember(call, answer->head.status, kind, now_us - call->started_us);
   if (answer->head.complete || answer->failure == TRAIL_OK) note_answer(call, kind, now_us);
   if (kind == TRAIL_OK) {
+    trail_retry_budget_give(call->client->retry_budget);
     finish(engine, call, TRAIL_OK, now_us);
   } else if (!try_again(engine, call, &attempt, now_us)) {
     call->repeatable = trail_verdict_repeatable(&attempt, call->outcome);

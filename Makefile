@@ -39,7 +39,7 @@ endif
 .DELETE_ON_ERROR:
 FORCE:
 
-# -- Flags ------------------------------------------------------------------------------------------------
+# -- Flags ----------------------------------------------------------------------------------------
 
 # pkg-config is asked at most once for each, and only when something is compiled: `make deps` may have to
 # install it first.
@@ -51,12 +51,13 @@ CURL_LIBS   = $(call once,CURL_LIBS,pkg-config --libs libcurl zlib)
 
 WARNINGS   := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes
 WERROR      = $(if $(CI),-Werror)
-CORE_FLAGS  = -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -pthread -Icsrc $(WARNINGS) $(WERROR) $(SANITIZE)
+CORE_FLAGS  = -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -pthread -Icsrc \
+                $(WARNINGS) $(WERROR) $(SANITIZE)
 # nodelete: the library's thread and exit handler may outlive the Lua state that loaded it.
 LINK_FLAGS  = -shared -pthread -Wl,-z,nodelete,-z,relro,-z,now $(SANITIZE)
 COMPILE     = $(CC) $(CORE_FLAGS) $(CURL_CFLAGS) $(CPPFLAGS) $(CFLAGS)
 
-# -- Files ------------------------------------------------------------------------------------------------
+# -- Files ----------------------------------------------------------------------------------------
 
 # What does not know Lua is compiled once and shared by all of them.
 OBJ     := $(BUILD)/obj
@@ -69,7 +70,7 @@ BINDING_OBJECTS := $(call to_objects,$(OUT)/obj,$(wildcard csrc/binding/*.c))
 TESTING_OBJECTS := $(call to_objects,$(OUT)/obj,$(wildcard spec/support/testing/*.c))
 BENCH_PROGRAMS  := $(patsubst spec/bench/%.c,$(BUILD)/bench/%,$(wildcard spec/bench/*.c))
 
-# -- Build ------------------------------------------------------------------------------------------------
+# -- Build ----------------------------------------------------------------------------------------
 
 .PHONY: all
 all: $(CORE) $(BUILD)/lua ## builds the library under build/ (the default target)
@@ -116,7 +117,7 @@ $(BENCH_PROGRAMS): $(BUILD)/bench/%: spec/bench/%.c $(OBJ)/flags
 	@mkdir -p $(@D)
 	$(Q)$(COMPILE) $< $(CURL_LIBS) -o $@
 
-# -- Use --------------------------------------------------------------------------------------------------
+# -- Use ------------------------------------------------------------------------------------------
 
 # What runs from the tree finds the library in build/, and the caller's own settings of Lua and make stay out.
 LUA_BIN = $(LUA_NAME)
@@ -127,7 +128,7 @@ RUN     = env $(addprefix -u ,$(UNSET)) TRAIL_LUA="$$(command -v $(LUA_BIN))" \
             LUA_CPATH='$(CURDIR)/$(OUT)/?.so;;'
 
 .PHONY: demo
-demo: ## a first request, a write, every documented error, on a local Trailmark (LIVE=1: the real one, read only)
+demo: ## walks the API's guide on a local Trailmark (LIVE=1: on the real one, read only)
 	@.ci/deps build sandbox $(LUA_NAME)
 	@$(MAKE) all
 	$(Q)$(RUN) LIVE='$(LIVE)' $(LUA_BIN) spec/demo.lua
@@ -140,7 +141,7 @@ bench: ## figures, ours beside a plain C program's
 	  $(RUN) TRAIL_BENCH_PROGRAMS='$(CURDIR)/$(BUILD)/bench' $(LUA_BIN) $$bench; \
 	done
 
-# -- Test -------------------------------------------------------------------------------------------------
+# -- Test -----------------------------------------------------------------------------------------
 
 SPEC    = spec
 FILTER  =
@@ -188,7 +189,7 @@ run-specs: tested
 	  timeout --foreground $(LIMIT) $(LUA_BIN) spec/support/run.lua $(if $(FILTER),--filter='$(FILTER)') $(SPEC)
 	@grep -q ' 0$$' $(RESULTS)/$(SUITE)
 
-# -- Lint -------------------------------------------------------------------------------------------------
+# -- Lint -----------------------------------------------------------------------------------------
 
 LINTS := luacheck cppcheck analyzer layers exports gcc clang
 
@@ -219,7 +220,8 @@ lint-layers:
 	$(Q)$(LUA_NAME) spec/support/layers.lua .
 
 lint-exports: all
-	$(Q)nm -D --defined-only $(CORE) | awk '$$3 !~ /^luaopen_/ { print "$(CORE) exports " $$3; bad = 1 } END { exit bad }'
+	$(Q)nm -D --defined-only $(CORE) | \
+	  awk '$$3 !~ /^luaopen_/ { print "$(CORE) exports " $$3; bad = 1 } END { exit bad }'
 
 lint-gcc lint-clang: lint-%:
 	$(Q)$(MAKE) BUILD=build/lint-$* CC=$* WERROR=-Werror tested
@@ -229,7 +231,7 @@ check-clang: ## builds with clang, where a warning is an error
 	@.ci/deps build clang $(LUA_NAME)
 	@$(MAKE) lint-clang
 
-# -- Install ----------------------------------------------------------------------------------------------
+# -- Install --------------------------------------------------------------------------------------
 
 INST_LIBDIR = $(PREFIX)/lib/lua/$(LUA_ABI)
 INST_LUADIR = $(PREFIX)/share/lua/$(LUA_ABI)

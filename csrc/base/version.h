@@ -1,7 +1,7 @@
 /* The version of the library, in its one place.
  *
- * The binding hands it to Lua as `_VERSION` and puts it into the User-Agent; the Makefile reads it from this
- * line. The rockspec is for the tree as it stands (scm) and has none.
+ * The binding hands it to Lua, which shows it as `_VERSION` and in the User-Agent. The rockspec is
+ * for the tree as it stands (scm) and has none.
  */
 #ifndef TRAIL_BASE_VERSION_H
 #define TRAIL_BASE_VERSION_H

@@ -1,8 +1,9 @@
 /* The test-only module `trailmark_testing`: what specs need to see of the C core, and users do not.
  *
- * Each area is a file spec/support/testing/<area>.c that defines `const luaL_Reg trail_testing_<area>[]`, and
- * one line in the list below; Lua finds it as require("trailmark_testing").<area>. The module is linked with
- * every object of csrc/, has its own copy of their statics, and is never installed.
+ * Each area is a file spec/support/testing/<area>.c that defines `const luaL_Reg
+ * trail_testing_<area>[]`, and one line in the list below; Lua finds it as
+ * require("trailmark_testing").<area>. The module is linked with every object of csrc/, has its own
+ * copy of their statics, and is never installed.
  */
 #ifndef TRAIL_TESTING_H
 #define TRAIL_TESTING_H

@@ -195,7 +195,7 @@ static void judge(struct trail_engine *engine, struct trail_call *call, int64_t 
   struct trail_answer *answer = &call->answer;
   int64_t wall_ms = trail_clock_wall_ms();
   call->transfer = NULL;
-  trail_facts_read(&answer->head, wall_ms / 1000, &call->facts);
+  if (answer->head.complete) trail_facts_read(&answer->head, wall_ms / 1000, &call->facts);
   learn_rate(call, now_us, wall_ms);
   call->retry_after_ms = answer->head.complete ? call->facts.retry_after_ms : -1;
   enum trail_status kind = answer->failure != TRAIL_OK

@@ -17,6 +17,7 @@
   X(buffer) \
   X(caller_header) \
   X(credential) \
+  X(engine) \
   X(field) \
   X(head) \
   X(http_date) \

@@ -174,7 +174,6 @@ static enum trail_status link_headers(struct trail_transfer *transfer,
   if (needed > transfer->node_capacity) {
     struct curl_slist *nodes = trail_memory_zalloc(needed, sizeof *nodes);
     if (!nodes) return TRAIL_NO_MEMORY;
-    trail_gunzip_destroy(transfer->gunzip);
     trail_memory_free(transfer->nodes);
     transfer->nodes = nodes;
     transfer->node_capacity = needed;

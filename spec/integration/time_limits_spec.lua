@@ -1,0 +1,198 @@
+-- timeout, connect_timeout and deadline hold against servers that say nothing, stall, drip or never accept:
+-- to within 100 ms.
+
+local socket = require "socket"
+local trailmark = require "trailmark"
+local raw_server = require "spec.support.raw_server"
+
+local LATE = tonumber(os.getenv("TRAIL_SUITE") and os.getenv("TRAIL_SUITE"):find("asan") and 0.5) or 0.1
+
+local function client(url, opts)
+  local all = { key = "tm_live_x", base_url = url, retries = 0, backoff = { base = 0.005, cap = 0.02 } }
+  for name, value in pairs(opts) do all[name] = value end
+  return assert(trailmark.new(all))
+end
+
+--- The error of a call that must end within [least, least + 100 ms].
+local function ends_after(least, call)
+  local begun = socket.gettime()
+  local data, err = call()
+  local took = socket.gettime() - begun
+  assert.is_nil(data)
+  assert.is_true(took >= least - 0.002, ("after %.3f s"):format(took))
+  assert.is_true(took <= least + LATE, ("after %.3f s"):format(took))
+  assert.equal("timeout", err.kind)
+  return err
+end
+
+local function with_server(handle, run)
+  local server = raw_server.start(handle)
+  local fine, problem = pcall(run, server)
+  server:stop()
+  if not fine then error(problem, 0) end
+end
+
+--- Says what it is given, then nothing more until the client goes away.
+local function stalls_after(text)
+  return function(connection)
+    connection:request()
+    connection:say(text)
+    connection:await_end()
+  end
+end
+
+local STALLS = {
+  { "before the answer", "", "unknown" },
+  { "in the status line", "HTTP/1.1 2", "unknown" },
+  { "in the header block", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n", "unknown" },
+  { "in the body", "HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{", "done" },
+  { "in a chunk", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{", "done" },
+  { "in the body of an error", "HTTP/1.1 404 No\r\nContent-Length: 20\r\n\r\n{", "unknown" },
+}
+
+describe("a server that stalls", function()
+  for _, row in ipairs(STALLS) do
+    it(row[1] .. " costs the timeout", function()
+      with_server(stalls_after(row[2]), function(server)
+        local err = ends_after(0.15, function() return client(server.url, { timeout = 0.15 }):get("/x") end)
+        assert.equal(row[3], err.outcome)
+        assert.matches("the limit was timeout = 0%.15", err.hint)
+        assert.equal(1, err.attempts)
+      end)
+    end)
+  end
+
+  it("costs the timeout once for each attempt", function()
+    with_server(stalls_after(""), function(server)
+      local tm = client(server.url, { timeout = 0.1, retries = 2 })
+      local begun = socket.gettime()
+      local _, err = tm:get("/x")
+      assert.equal(3, err.attempts)
+      assert.is_true(socket.gettime() - begun >= 0.299)
+      for _, attempt in ipairs(err.history) do
+        assert.equal("timeout", attempt.kind)
+        assert.is_true(attempt.elapsed >= 0.099 and attempt.elapsed <= 0.1 + LATE)
+      end
+    end)
+  end)
+
+  it("costs the deadline at most, over all attempts", function()
+    with_server(stalls_after(""), function(server)
+      local tm = client(server.url, { timeout = 0.1, retries = 20, deadline = 0.35 })
+      local err = ends_after(0.35, function() return tm:get("/x") end)
+      assert.matches("the limit was deadline = 0%.35", err.hint)
+      assert.is_true(err.attempts >= 3)
+    end)
+  end)
+
+  it("costs the deadline where that is the shorter", function()
+    with_server(stalls_after(""), function(server)
+      local tm = client(server.url, { timeout = 5, deadline = 5 })
+      ends_after(0.12, function() return tm:get("/x", nil, { deadline = 0.12 }) end)
+      ends_after(0.12, function() return tm:get("/x", nil, { timeout = 0.12 }) end)
+    end)
+  end)
+
+  it("does not hold up the client's next call", function()
+    local function handle(connection, number)
+      local request = connection:request()
+      if number == 1 then connection:await_end() else connection:answer(200, "{}") end
+      return request
+    end
+    with_server(handle, function(server)
+      local tm = client(server.url, { timeout = 0.1 })
+      assert.equal("timeout", select(2, tm:get("/x")).kind)
+      assert.same({}, tm:get("/x"))
+    end)
+  end)
+
+  it("may have acted on a POST", function()
+    with_server(stalls_after(""), function(server)
+      local tm = client(server.url, { timeout = 0.1 })
+      local _, err = tm:post("/x", {})
+      assert.equal("unknown", err.outcome)
+      assert.is_true(err.retryable)
+      local _, unkeyed = tm:post("/x", {}, { idempotency_key = false, retries = 3 })
+      assert.equal(1, unkeyed.attempts)
+      assert.is_false(unkeyed.retryable)
+    end)
+  end)
+end)
+
+describe("a server that drips", function()
+  it("one byte at a time costs the timeout", function()
+    local function drip(connection)
+      connection:request()
+      connection:say("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+      repeat
+        socket.sleep(0.01) -- the drip itself
+      until not connection:say("x")
+    end
+    with_server(drip, function(server)
+      ends_after(0.2, function() return client(server.url, { timeout = 0.2 }):get("/x") end)
+    end)
+  end)
+end)
+
+describe("a server that does not accept", function()
+  --- A listener whose queue is full: further connections wait for ever.
+  local function full()
+    local listener, url = raw_server.listen(0)
+    local port = tonumber(url:match("%d+$"))
+    local waiting = {}
+    for i = 1, 8 do
+      waiting[i] = socket.tcp()
+      waiting[i]:settimeout(0.02)
+      if not waiting[i]:connect("127.0.0.1", port) then break end
+    end
+    return url, function()
+      for _, one in ipairs(waiting) do one:close() end
+      listener:close()
+    end
+  end
+
+  it("costs the connect_timeout", function()
+    local url, close = full()
+    finally(close)
+    local tm = client(url, { connect_timeout = 0.2, timeout = 5 })
+    local err = ends_after(0.2, function() return tm:get("/x") end)
+    assert.equal("not_sent", err.outcome)
+    assert.matches("connect_timeout = 0%.2", err.hint)
+    assert.is_true(err.retryable)
+  end)
+
+  it("costs the timeout where that is the shorter", function()
+    local url, close = full()
+    finally(close)
+    local tm = client(url, { connect_timeout = 5, timeout = 0.15 })
+    local err = ends_after(0.15, function() return tm:get("/x") end)
+    assert.equal("not_sent", err.outcome)
+  end)
+end)
+
+describe("a wait before a retry", function()
+  it("never passes the deadline", function()
+    with_server(function(connection)
+      while connection:request() do connection:answer(503) end
+    end, function(server)
+      local tm = client(server.url, { retries = 20, deadline = 0.3, backoff = { base = 0.2, cap = 0.2 } })
+      local begun = socket.gettime()
+      local _, err = tm:get("/x")
+      assert.is_true(socket.gettime() - begun <= 0.3 + LATE)
+      assert.equal("server", err.kind)
+      assert.is_true(err.attempts > 1)
+    end)
+  end)
+end)
+
+describe("tm:sleep", function()
+  it("sleeps as long as it says", function()
+    local tm = client("http://127.0.0.1:1", {})
+    for _, seconds in ipairs { 0, 0.001, 0.05 } do
+      local begun = socket.gettime()
+      tm:sleep(seconds)
+      local took = socket.gettime() - begun
+      assert.is_true(took >= seconds and took <= seconds + LATE, ("%.4f"):format(took))
+    end
+  end)
+end)

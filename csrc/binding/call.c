@@ -128,20 +128,26 @@ static int64_t until(lua_State *L, int index) {
 }
 
 static int push_end(lua_State *L, enum trail_inline_end end, enum trail_inline_end good) {
-  if (end == TRAIL_INLINE_INTERRUPTED)
+  if (end == TRAIL_INLINE_INTERRUPTED || end == TRAIL_INLINE_EVENTS)
     lua_pushnil(L);
   else
     lua_pushboolean(L, end == good);
   return 1;
 }
 
-/* call:wait([seconds]) -> true: done; false: the time ran out; nil: a signal came, wait again */
+/* call:wait([seconds]) -> true: done; false: the time ran out; nil: wait again, for a signal came or the
+ * client has events to deliver;
+ * "key" or "fallback": that function has to be asked, then client:key_answered(), then wait again */
 static int wait(lua_State *L) {
   struct trail_call *call = check(L);
   int64_t until_us = until(L, 2);
   if (call->state != TRAIL_CALL_DONE) {
     struct trail_engine *engine = trail_state_engine(L); /* after a fork this ends the call */
-    return push_end(L, trail_inline_wait(engine, call, until_us), TRAIL_INLINE_DONE);
+    enum trail_inline_end end = trail_inline_wait(engine, call, until_us);
+    if (end != TRAIL_INLINE_KEY) return push_end(L, end, TRAIL_INLINE_DONE);
+    bool key = trail_engine_key_question(call->client) == TRAIL_KEY_ASK;
+    lua_pushstring(L, key ? "key" : "fallback");
+    return 1;
   }
   lua_pushboolean(L, 1);
   return 1;

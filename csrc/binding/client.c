@@ -124,6 +124,24 @@ static int set_key(lua_State *L) {
   return key_result(L, status, &fault);
 }
 
+/* client:set_fallback(key|nil): a key, or nothing where a function will give it -> true | nil, why */
+static int set_fallback(lua_State *L) {
+  struct trail_client *client = trail_client_check(L, 1);
+  struct trail_key_fault fault = {""};
+  client->keyring.fallback_asks = lua_isnoneornil(L, 2);
+  if (client->keyring.fallback_asks) return key_result(L, TRAIL_OK, &fault);
+  struct trail_slice key;
+  key.bytes = luaL_checklstring(L, 2, &key.size);
+  return key_result(L, trail_keyring_set_fallback(&client->keyring, key, &fault), &fault);
+}
+
+/* client:key_answered(): the function was asked; what it gave is set, or it gave nothing. */
+static int key_answered(lua_State *L) {
+  struct trail_client *client = trail_client_check(L, 1);
+  trail_engine_key_answered(trail_state_engine(L), client, trail_clock_boot_us());
+  return 0;
+}
+
 /* client:use_key_variable(name) -> true | nil, why */
 static int use_key_variable(lua_State *L) {
   struct trail_client *client = trail_client_check(L, 1);
@@ -224,7 +242,9 @@ static int collect(lua_State *L) {
 void trail_client_register(lua_State *L) {
   static const luaL_Reg methods[] = {
       {"start", trail_call_start},    {"set_key", set_key}, {"use_key_variable", use_key_variable},
-      {"use_key_file", use_key_file}, {"rate", rate},       {"next_event", next_event},
+      {"use_key_file", use_key_file}, {"set_fallback", set_fallback},
+      {"key_answered", key_answered},
+      {"rate", rate},       {"next_event", next_event},
       {"close", close_client},        {NULL, NULL},
   };
   trail_compat_metatable(L, CLIENT, methods, collect);

@@ -1,13 +1,35 @@
 /* luaopen_trailmark_core: what the Lua layer builds on. It does no I/O and starts nothing. */
+#include <stdlib.h>
+
 #include "base/version.h"
 #include "binding/call.h"
 #include "binding/client.h"
 #include "binding/compat.h"
 #include "binding/json.h"
 #include "binding/state.h"
+#include "engine/budgets.h"
 #include "net/library.h"
+#include "net/origin.h"
 
 __attribute__((visibility("default"))) int luaopen_trailmark_core(lua_State *L);
+
+/* has_variable(name) -> whether the environment has it, and it is not empty; its value stays where it is */
+static int has_variable(lua_State *L) {
+  const char *value = getenv(luaL_checkstring(L, 1));
+  lua_pushboolean(L, value && *value);
+  return 1;
+}
+
+/* refill_retries(base_url): for test suites, whose servers fail on purpose */
+static int refill_retries(lua_State *L) {
+  struct trail_origin origin;
+  const char *why;
+  if (trail_origin_parse(luaL_checkstring(L, 1), &origin, &why) != TRAIL_OK) return 0;
+  struct trail_retry_budget *budget = trail_budgets_find(origin.text);
+  if (budget) trail_retry_budget_init(budget);
+  trail_origin_clear(&origin);
+  return 0;
+}
 
 static int libcurl(lua_State *L) {
   lua_pushstring(L, trail_library_version());
@@ -21,6 +43,10 @@ int luaopen_trailmark_core(lua_State *L) {
   lua_setfield(L, -2, "version");
   lua_pushcfunction(L, libcurl);
   lua_setfield(L, -2, "libcurl");
+  lua_pushcfunction(L, has_variable);
+  lua_setfield(L, -2, "has_variable");
+  lua_pushcfunction(L, refill_retries);
+  lua_setfield(L, -2, "refill_retries");
   trail_client_register(L);
   trail_call_register(L);
   trail_json_register(L);

@@ -122,7 +122,7 @@ int trail_result_push(lua_State *L, const struct trail_call *call) {
 
 static void push_history(lua_State *L, const struct trail_call *call) {
   lua_createtable(L, (int)call->attempts, 0);
-  for (uint32_t i = 0; i < call->attempts && i <= call->retries; i++) {
+  for (uint32_t i = 0; i < call->attempts; i++) {
     const struct trail_history *entry = &call->history[i];
     lua_createtable(L, 0, 4);
     if (entry->http_status) FIELD(lua_pushinteger, "status", entry->http_status);
@@ -135,30 +135,32 @@ static void push_history(lua_State *L, const struct trail_call *call) {
 
 /* Which of the caller's limits ran out, and its value in seconds. */
 static void push_limit(lua_State *L, const struct trail_call *call) {
-  static const char *const names[] = {NULL, "timeout", "connect_timeout", "deadline"};
+  static const char *const names[] = {NULL, "timeout", "connect_timeout", "deadline",
+                                      "retry_budget"};
   const int64_t values[] = {0, call->timeout_us, call->client->profile.connect_timeout_us,
-                            call->deadline_us};
+                            call->deadline_us, 0};
   if (call->limit == TRAIL_LIMIT_NONE) return;
   FIELD(lua_pushstring, "limit", names[call->limit]);
-  FIELD(lua_pushnumber, "seconds", seconds(values[call->limit]));
+  if (values[call->limit]) FIELD(lua_pushnumber, "seconds", seconds(values[call->limit]));
 }
 
 /* Where the key came from, never the key. */
 static void push_key_facts(lua_State *L, const struct trail_call *call) {
-  static const char *const sources[] = {NULL, "option key", "environment variable", "key_file",
-                                        "function key"};
   const struct trail_keyring *keyring = &call->client->keyring;
+  const char *source = trail_keyring_source_name(keyring->source);
   if (keyring->source == TRAIL_KEY_NONE) return;
-  if (keyring->name)
-    lua_pushfstring(L, "%s %s", sources[keyring->source], keyring->name);
+  if (keyring->swapped)
+    lua_pushliteral(L, "fallback_key");
+  else if (keyring->name)
+    lua_pushfstring(L, "%s %s", source, keyring->name);
   else
-    lua_pushstring(L, sources[keyring->source]);
+    lua_pushstring(L, source);
   lua_setfield(L, -2, "key_source");
-  FIELD(lua_pushboolean, "key_prefixed", keyring->prefixed);
-  if (keyring->last4[0]) FIELD(lua_pushstring, "key_last4", keyring->last4);
-  if (keyring->source == TRAIL_KEY_FILE)
+  FIELD(lua_pushboolean, "key_prefixed", keyring->current.prefixed);
+  if (keyring->current.last4[0]) FIELD(lua_pushstring, "key_last4", keyring->current.last4);
+  if (keyring->source == TRAIL_KEY_FILE && !keyring->swapped)
     FIELD(lua_pushnumber, "key_age",
-          (lua_Number)call->done_wall_ms / 1e3 - (lua_Number)keyring->modified.tv_sec);
+          (lua_Number)call->done_wall_ms / 1e3 - (lua_Number)keyring->file.modified.tv_sec);
 }
 
 /* A proxy of the environment is not used unless asked for; who wonders why nothing connects should

@@ -107,10 +107,10 @@ void trail_call_remember(struct trail_call *call, int http_status, enum trail_st
                          int64_t elapsed_us) {
   if (!call->history) {
     if (kind == TRAIL_OK) return; /* the usual case costs nothing */
-    call->history = trail_memory_zalloc(call->retries + 1, sizeof *call->history);
+    call->history = trail_memory_zalloc(call->retries + 1 + TRAIL_KEY_TRIES_MAX, sizeof *call->history);
     if (!call->history) return; /* the error itself is not lost for want of its history */
   }
-  if (call->attempts == 0 || call->attempts > call->retries + 1) return;
+  if (call->attempts == 0 || call->attempts > call->retries + 1 + TRAIL_KEY_TRIES_MAX) return;
   call->history[call->attempts - 1] = (struct trail_history){
       .http_status = http_status,
       .kind = kind,

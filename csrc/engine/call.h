@@ -20,9 +20,12 @@
 #include "policy/method.h"
 #include "policy/verdict.h"
 
+#define TRAIL_KEY_TRIES_MAX 3 /* beyond the retries: the source's new key, the fallback, once more */
+
 enum trail_call_state {
   TRAIL_CALL_NEW,
   TRAIL_CALL_QUEUED,      /* waits for a place in its client's lane */
+  TRAIL_CALL_AWAITING_KEY, /* waits for a key that works */
   TRAIL_CALL_IN_FLIGHT,   /* has a transfer */
   TRAIL_CALL_BACKING_OFF, /* waits before its next attempt */
   TRAIL_CALL_DONE
@@ -33,7 +36,8 @@ enum trail_limit {
   TRAIL_LIMIT_NONE,
   TRAIL_LIMIT_TIMEOUT,
   TRAIL_LIMIT_CONNECT_TIMEOUT,
-  TRAIL_LIMIT_DEADLINE
+  TRAIL_LIMIT_DEADLINE,
+  TRAIL_LIMIT_RETRY_BUDGET /* the origin's retries are used up for now */
 };
 
 struct trail_call_spec {
@@ -61,7 +65,7 @@ struct trail_call {
   uint64_t id;
   struct trail_client *client;
   struct trail_call *previous, *next;           /* among the engine's live calls */
-  struct trail_call *lane_previous, *lane_next; /* in the client's lane */
+  struct trail_call *lane_previous, *lane_next; /* in the client's lane, or awaiting its key */
   struct trail_transfer *transfer;
 
   enum trail_method method;
@@ -80,6 +84,7 @@ struct trail_call {
   int64_t started_us; /* the current attempt */
   int64_t waited_us;  /* before the current attempt */
   uint32_t attempts;
+  uint32_t key_tries; /* of them those that only another key made necessary */
   struct trail_history *history; /* `attempts` entries; NULL while all went well */
 
   /* The result, once done. */

@@ -52,6 +52,13 @@ struct trail_lane {
   struct trail_client *next;
 };
 
+/* Calls that wait until a key is known to work, or for the function that gives one. */
+struct trail_key_wait {
+  struct trail_call *first, *last;
+  struct trail_call *trial;       /* the one call that tries an unproven key */
+  enum trail_key_verdict asking;  /* ASK or ASK_FALLBACK: a function has to be asked */
+};
+
 struct trail_client {
   struct trail_origin origin;
   struct trail_profile profile;
@@ -62,6 +69,7 @@ struct trail_client {
   struct trail_retry_budget *retry_budget; /* its origin's, shared with other clients */
   struct trail_rate_view rate;
   struct trail_lane lane;
+  struct trail_key_wait key_wait;
   struct trail_events events;
   bool closed;
   unsigned holders;

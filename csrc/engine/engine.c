@@ -17,24 +17,30 @@ struct trail_engine {
 
 /* ---- lanes ----------------------------------------------------------------------------------- */
 
+/* A line of calls: a client's lane, or those that await its key. */
+static void line_append(struct trail_call **first, struct trail_call **last,
+                        struct trail_call *call) {
+  call->lane_next = NULL;
+  call->lane_previous = *last;
+  *(*last ? &(*last)->lane_next : first) = call;
+  *last = call;
+}
+
+static void line_remove(struct trail_call **first, struct trail_call **last,
+                        struct trail_call *call) {
+  *(call->lane_previous ? &call->lane_previous->lane_next : first) = call->lane_next;
+  *(call->lane_next ? &call->lane_next->lane_previous : last) = call->lane_previous;
+  call->lane_previous = call->lane_next = NULL;
+}
+
 static void lane_append(struct trail_engine *engine, struct trail_call *call) {
   struct trail_client *client = call->client;
   struct trail_lane *lane = &client->lane;
-  call->lane_next = NULL;
-  call->lane_previous = lane->last;
-  *(lane->last ? &lane->last->lane_next : &lane->first) = call;
-  lane->last = call;
+  line_append(&lane->first, &lane->last, call);
   if (lane->listed) return;
   lane->listed = true;
   lane->next = engine->waiting;
   engine->waiting = trail_client_retain(client);
-}
-
-static void lane_remove(struct trail_call *call) {
-  struct trail_lane *lane = &call->client->lane;
-  *(call->lane_previous ? &call->lane_previous->lane_next : &lane->first) = call->lane_next;
-  *(call->lane_next ? &call->lane_next->lane_previous : &lane->last) = call->lane_previous;
-  call->lane_previous = call->lane_next = NULL;
 }
 
 /* ---- events ---------------------------------------------------------------------------------- */
@@ -86,8 +92,11 @@ static void note_error(struct trail_call *call) {
 /* ---- the one place where a call changes its state -------------------------------------------- */
 
 static void leave(struct trail_engine *engine, struct trail_call *call) {
+  struct trail_lane *lane = &call->client->lane;
+  struct trail_key_wait *wait = &call->client->key_wait;
   trail_timers_unset(&engine->timers, &call->timer);
-  if (call->state == TRAIL_CALL_QUEUED) lane_remove(call);
+  if (call->state == TRAIL_CALL_QUEUED) line_remove(&lane->first, &lane->last, call);
+  if (call->state == TRAIL_CALL_AWAITING_KEY) line_remove(&wait->first, &wait->last, call);
   if (call->state == TRAIL_CALL_IN_FLIGHT) call->client->lane.in_flight--;
 }
 
@@ -111,19 +120,30 @@ static void enter(struct trail_engine *engine, struct trail_call *call, enum tra
   }
   trail_timers_set(&engine->timers, &call->timer, until_us);
   if (state == TRAIL_CALL_QUEUED) lane_append(engine, call);
+  if (state == TRAIL_CALL_AWAITING_KEY)
+    line_append(&call->client->key_wait.first, &call->client->key_wait.last, call);
   if (state == TRAIL_CALL_IN_FLIGHT) call->client->lane.in_flight++;
 }
 
 /* ---- the end of a call ----------------------------------------------------------------------- */
 
+static void release_waiting(struct trail_engine *engine, struct trail_client *client,
+                            int64_t now_us);
+
 static void finish(struct trail_engine *engine, struct trail_call *call, enum trail_status result,
                    int64_t now_us) {
+  struct trail_client *client = call->client;
+  bool was_trial = client->key_wait.trial == call;
   call->result = result;
   trail_secret_release(call->authorization);
   call->authorization = NULL;
   call->done_us = now_us;
   call->done_wall_ms = trail_clock_wall_ms();
   if (result != TRAIL_OK) note_error(call);
+  if (was_trial) { /* however it ended, the others need wait for it no longer */
+    client->key_wait.trial = NULL;
+    release_waiting(engine, client, now_us);
+  }
   enter(engine, call, TRAIL_CALL_DONE, 0);
 }
 
@@ -150,7 +170,7 @@ static void mask(char *bytes, size_t size, struct trail_slice key) {
 
 static void hide_key(struct trail_call *call) {
   if (!call->authorization) return;
-  struct trail_slice key = trail_keyring_key_of(call->authorization);
+  struct trail_slice key = trail_key_of(call->authorization);
   struct trail_answer *answer = &call->answer;
   mask(answer->body.bytes, answer->body.size, key);
   mask(answer->head.fields.bytes, answer->head.fields.size, key);
@@ -174,21 +194,103 @@ static struct trail_attempt describe(const struct trail_call *call, enum trail_s
 /* Backs off where a further attempt is allowed and fits; false where the call has to end. */
 static bool try_again(struct trail_engine *engine, struct trail_call *call,
                       const struct trail_attempt *attempt, int64_t now_us) {
-  if (call->attempts > call->retries || !trail_verdict_retryable(attempt)) return false;
+  if (call->attempts - call->key_tries > call->retries || !trail_verdict_retryable(attempt)) return false;
   struct trail_backoff_case at = {
-      .retry = call->attempts,
+      .retry = call->attempts - call->key_tries,
       .random = trail_random_u32(),
       .floor_ms = call->retry_after_ms,
       .now_ms = now_us / 1000,
       .deadline_ms = call->deadline_at_us / 1000,
   };
   struct trail_backoff_plan plan = trail_backoff_plan(call->client->defaults.backoff, &at);
-  if (!plan.fits || !trail_retry_budget_take(call->client->retry_budget)) return false;
+  enum trail_limit stopped_by = TRAIL_LIMIT_NONE;
+  if (!plan.fits)
+    stopped_by = TRAIL_LIMIT_DEADLINE;
+  else if (!trail_retry_budget_take(call->client->retry_budget))
+    stopped_by = TRAIL_LIMIT_RETRY_BUDGET;
+  if (stopped_by != TRAIL_LIMIT_NONE) {
+    if (call->limit == TRAIL_LIMIT_NONE) call->limit = stopped_by;
+    return false;
+  }
   call->waited_us = plan.wait_ms * 1000;
   note_wait(call, attempt->failure, call->waited_us);
   enter(engine, call, TRAIL_CALL_BACKING_OFF, now_us + call->waited_us);
   return true;
 }
+
+/* ---- keys ------------------------------------------------------------------------------------ */
+
+static void note_key(struct trail_call *call) {
+  struct trail_event *event = note(call, TRAIL_EVENT_KEY, TRAIL_OK);
+  if (event) event->http_status = call->answer.head.status;
+}
+
+static void await_key(struct trail_engine *engine, struct trail_call *call) {
+  enter(engine, call, TRAIL_CALL_AWAITING_KEY, call->deadline_at_us);
+}
+
+/* The call was answered by a 401. True: it goes on with another key, or waits for one. */
+static bool try_other_key(struct trail_engine *engine, struct trail_call *call, int64_t now_us) {
+  struct trail_client *client = call->client;
+  struct trail_key_wait *wait = &client->key_wait;
+  if (!call->authorization || call->key_tries == TRAIL_KEY_TRIES_MAX) return false;
+  if (wait->asking != TRAIL_KEY_GIVE_UP || (wait->trial && wait->trial != call)) {
+    await_key(engine, call); /* somebody is at it */
+    return true;
+  }
+  wait->trial = NULL;
+  enum trail_key_verdict verdict =
+      trail_keyring_rejected(&client->keyring, call->authorization, now_us);
+  if (verdict == TRAIL_KEY_GIVE_UP) return false;
+  if (verdict == TRAIL_KEY_RETRY) {
+    note_key(call);
+    call->key_tries++;
+    call->waited_us = 0;
+    if (client->keyring.unproven) wait->trial = call;
+    enter(engine, call, TRAIL_CALL_QUEUED, call->deadline_at_us);
+  } else {
+    wait->asking = verdict;
+    await_key(engine, call);
+  }
+  return true;
+}
+
+/* Everybody who waits for a key looks again how things stand: the rejected ask for another key, which may
+ * end them, the others line up. */
+static void release_waiting(struct trail_engine *engine, struct trail_client *client,
+                            int64_t now_us) {
+  size_t count = 0; /* those who are there now: some may line up here again */
+  for (struct trail_call *call = client->key_wait.first; call; call = call->lane_next) count++;
+  for (struct trail_call *call; count-- && (call = client->key_wait.first);) {
+    if (call->answer.head.status != 401) {
+      enter(engine, call, TRAIL_CALL_QUEUED, call->deadline_at_us);
+    } else if (!try_other_key(engine, call, now_us)) {
+      finish(engine, call, TRAIL_UNAUTHORIZED, now_us);
+    }
+  }
+}
+
+/* An answer came that says something of the key it was asked with. */
+static void learn_of_key(struct trail_engine *engine, struct trail_call *call, int64_t now_us) {
+  struct trail_client *client = call->client;
+  if (!call->authorization || !call->answer.head.complete || call->answer.head.status == 401) return;
+  trail_keyring_accepted(&client->keyring, call->authorization);
+  if (client->key_wait.trial != call) return;
+  client->key_wait.trial = NULL;
+  release_waiting(engine, client, now_us);
+}
+
+enum trail_key_verdict trail_engine_key_question(const struct trail_client *client) {
+  return client->key_wait.asking;
+}
+
+void trail_engine_key_answered(struct trail_engine *engine, struct trail_client *client,
+                               int64_t now_us) {
+  client->key_wait.asking = TRAIL_KEY_GIVE_UP;
+  release_waiting(engine, client, now_us);
+}
+
+/* ---- judgement ------------------------------------------------------------------------------- */
 
 /* An attempt has ended, its answer is in the call. */
 static void judge(struct trail_engine *engine, struct trail_call *call, int64_t now_us) {
@@ -208,6 +310,8 @@ static void judge(struct trail_engine *engine, struct trail_call *call, int64_t 
   call->outcome = trail_verdict_worse(call->outcome, trail_verdict_outcome(&attempt));
   trail_call_remember(call, answer->head.status, kind, now_us - call->started_us);
   if (answer->head.complete || answer->failure == TRAIL_OK) note_answer(call, kind, now_us);
+  learn_of_key(engine, call, now_us);
+  if (kind == TRAIL_UNAUTHORIZED && try_other_key(engine, call, now_us)) return;
   if (kind == TRAIL_OK) {
     trail_retry_budget_give(call->client->retry_budget);
     finish(engine, call, TRAIL_OK, now_us);
@@ -247,7 +351,22 @@ static enum trail_status begin_transfer(struct trail_engine *engine, struct trai
   return engine->transport->ops->start(engine->transport, &request, call, &call->transfer);
 }
 
+/* While one call tries an unproven key, or a function is asked for one, the others send nothing. */
+static bool must_await_key(struct trail_call *call, int64_t now_us) {
+  struct trail_client *client = call->client;
+  struct trail_key_wait *wait = &client->key_wait;
+  if (wait->asking != TRAIL_KEY_GIVE_UP) return true;
+  (void)trail_keyring_authorization(&client->keyring, now_us); /* may find a new file */
+  if (!client->keyring.unproven) return false;
+  if (!wait->trial) wait->trial = call;
+  return wait->trial != call;
+}
+
 static void begin(struct trail_engine *engine, struct trail_call *call, int64_t now_us) {
+  if (must_await_key(call, now_us)) {
+    await_key(engine, call);
+    return;
+  }
   call->limit = TRAIL_LIMIT_NONE;
   call->started_us = now_us;
   forget_answer(call);
@@ -293,6 +412,23 @@ static void stop_transfer(struct trail_engine *engine, struct trail_call *call) 
   call->transfer = NULL;
 }
 
+static const char *waiting_for(enum trail_call_state state) {
+  switch (state) {
+    case TRAIL_CALL_QUEUED:
+      return "waiting for a place among the transfers in flight";
+    case TRAIL_CALL_AWAITING_KEY:
+      return "waiting for a key that works";
+    default:
+      return "waiting before the next attempt";
+  }
+}
+
+static void say_timed_out(struct trail_call *call, const char *doing) {
+  char text[sizeof call->answer.message];
+  snprintf(text, sizeof text, "timed out %.200s", doing);
+  memcpy(call->answer.message, text, sizeof text);
+}
+
 static void run_out(struct trail_engine *engine, struct trail_call *call, int64_t now_us) {
   bool deadline = now_us >= call->deadline_at_us;
   if (call->state == TRAIL_CALL_BACKING_OFF && !deadline) {
@@ -304,14 +440,13 @@ static void run_out(struct trail_engine *engine, struct trail_call *call, int64_
   call->limit = deadline ? TRAIL_LIMIT_DEADLINE : TRAIL_LIMIT_TIMEOUT;
   if (in_flight) {
     call->answer.failure = TRAIL_TIMEOUT;
+    say_timed_out(call, call->answer.message);
     judge(engine, call, now_us);
     return;
   }
   forget_answer(call); /* the last attempt's is in the history */
   call->answer.failure = TRAIL_TIMEOUT;
-  snprintf(call->answer.message, sizeof call->answer.message, "%s",
-           call->state == TRAIL_CALL_QUEUED ? "waiting for a place among the transfers in flight"
-                                            : "waiting before the next attempt");
+  say_timed_out(call, waiting_for(call->state));
   struct trail_attempt attempt = describe(call, TRAIL_TIMEOUT);
   call->repeatable = trail_verdict_repeatable(&attempt, call->outcome);
   finish(engine, call, TRAIL_TIMEOUT, now_us);

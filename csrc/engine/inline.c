@@ -9,6 +9,9 @@ enum trail_inline_end trail_inline_wait(struct trail_engine *engine, const struc
     int64_t now_us = trail_clock_boot_us();
     trail_engine_advance(engine, now_us);
     if (call && call->state == TRAIL_CALL_DONE) return TRAIL_INLINE_DONE;
+    if (call && trail_engine_key_question(call->client) != TRAIL_KEY_GIVE_UP)
+      return TRAIL_INLINE_KEY;
+    if (call && call->client->events.count) return TRAIL_INLINE_EVENTS;
     if (now_us >= until_us) return TRAIL_INLINE_TIME;
     int64_t wake_us = trail_engine_wake_us(engine);
     if (!transport->ops->wait(transport, wake_us < until_us ? wake_us : until_us))

@@ -6,7 +6,9 @@
 
 enum trail_inline_end {
   TRAIL_INLINE_DONE,       /* the call is done */
+  TRAIL_INLINE_KEY,        /* a function has to be asked for a key before the call can go on */
   TRAIL_INLINE_TIME,       /* `until_us` has come */
+  TRAIL_INLINE_EVENTS,     /* something has happened that the client's listener wants to know */
   TRAIL_INLINE_INTERRUPTED /* a signal: let its handler run, then wait again */
 };
 

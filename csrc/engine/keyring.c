@@ -1,72 +1,40 @@
 #include "engine/keyring.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/memory.h"
-#include "policy/credential.h"
 
-#define LINE_START "Authorization: Bearer "
 #define LOOK_EVERY_US 1000000
+#define BAD_FOR_US 60000000
+/* Calls that were in flight with the same bad key come back one after the other. */
+#define GIVEN_UP_FOR_US 1000000
 
-enum { SHOWN = 4, SHORTEST_SHOWN = 16 }; /* of a short key the last four would be too much of it */
+static const char *const source_names[] = {
+#define TRAIL_KEY_SOURCE_NAME(name, text) text,
+    TRAIL_KEY_SOURCE_LIST(TRAIL_KEY_SOURCE_NAME)
+#undef TRAIL_KEY_SOURCE_NAME
+};
 
-static enum trail_status complain(struct trail_key_fault *fault, const char *source,
-                                  const char *name, const char *what) {
-  snprintf(fault->text, sizeof fault->text, "%s%s%.300s %s", source, name ? " " : "",
-           name ? name : "", what);
-  return TRAIL_CONFIG;
+const char *trail_keyring_source_name(enum trail_key_source source) {
+  return (unsigned)source < TRAIL_KEY_SOURCE_COUNT ? source_names[source] : "unknown";
 }
 
 void trail_keyring_clear(struct trail_keyring *keyring) {
-  trail_secret_release(keyring->authorization);
+  trail_key_clear(&keyring->current);
+  trail_key_clear(&keyring->other);
   trail_memory_free(keyring->name);
   memset(keyring, 0, sizeof *keyring);
 }
 
-/* ---- one key --------------------------------------------------------------------------------- */
+/* ---- sources --------------------------------------------------------------------------------- */
 
-static enum trail_status build_line(struct trail_slice key, struct trail_secret **line) {
-  size_t start = sizeof LINE_START - 1;
-  enum trail_status status = trail_secret_create(start + key.size, line);
-  if (status != TRAIL_OK) return status;
-  memcpy(trail_secret_bytes(*line), LINE_START, start);
-  memcpy(trail_secret_bytes(*line) + start, key.bytes, key.size);
-  return TRAIL_OK;
-}
-
-static enum trail_status adopt(struct trail_keyring *keyring, const char *source, const char *name,
-                               struct trail_slice given, struct trail_key_fault *fault) {
-  struct trail_slice key;
-  struct trail_secret *line;
-  enum trail_credential verdict = trail_credential_check(given, &key);
-  if (verdict != TRAIL_CREDENTIAL_OK)
-    return complain(fault, source, name, trail_credential_text(verdict));
-  enum trail_status status = build_line(key, &line);
-  if (status != TRAIL_OK) return status;
-  trail_secret_release(keyring->authorization);
-  keyring->authorization = line;
-  keyring->prefixed = trail_credential_is_prefixed(key);
-  size_t shown = key.size >= SHORTEST_SHOWN ? SHOWN : 0;
-  memcpy(keyring->last4, key.bytes + key.size - shown, shown);
-  keyring->last4[shown] = '\0';
-  return TRAIL_OK;
-}
-
-enum trail_status trail_keyring_set(struct trail_keyring *keyring, enum trail_key_source source,
-                                    struct trail_slice key, struct trail_key_fault *fault) {
-  const char *label = source == TRAIL_KEY_FUNCTION ? "the key returned by function key" : "key";
-  enum trail_status status = adopt(keyring, label, NULL, key, fault);
-  if (status != TRAIL_OK) return status;
-  trail_memory_free(keyring->name);
-  keyring->name = NULL;
-  keyring->source = source;
-  return TRAIL_OK;
+/* Another key is in place: what was known of the old one does not count. */
+static void begin_anew(struct trail_keyring *keyring, bool unproven) {
+  keyring->stage = 0;
+  keyring->gave_up_us = 0;
+  keyring->unproven = unproven;
+  keyring->current.bad_until_us = 0;
 }
 
 static enum trail_status remember_name(struct trail_keyring *keyring, enum trail_key_source source,
@@ -79,94 +47,115 @@ static enum trail_status remember_name(struct trail_keyring *keyring, enum trail
   return TRAIL_OK;
 }
 
-enum trail_status trail_keyring_use_environment(struct trail_keyring *keyring, const char *variable,
-                                                struct trail_key_fault *fault) {
-  const char *value = getenv(variable);
-  if (!value) return complain(fault, "environment variable", variable, "is not set");
-  enum trail_status status =
-      adopt(keyring, "environment variable", variable, trail_slice_text(value), fault);
-  return status == TRAIL_OK ? remember_name(keyring, TRAIL_KEY_ENVIRONMENT, variable) : status;
-}
-
-/* ---- files ----------------------------------------------------------------------------------- */
-
-static bool is_unchanged(const struct trail_keyring *keyring, const struct stat *is) {
-  return keyring->device == is->st_dev && keyring->inode == is->st_ino &&
-         keyring->size == is->st_size && keyring->modified.tv_sec == is->st_mtim.tv_sec &&
-         keyring->modified.tv_nsec == is->st_mtim.tv_nsec;
-}
-
-static void remember_file(struct trail_keyring *keyring, const struct stat *is) {
-  keyring->device = is->st_dev;
-  keyring->inode = is->st_ino;
-  keyring->size = is->st_size;
-  keyring->modified = is->st_mtim;
-}
-
-static size_t read_all(int fd, char *bytes, size_t size) {
-  size_t got = 0;
-  while (got < size) {
-    ssize_t count = read(fd, bytes + got, size - got);
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) break;
-    got += (size_t)count;
-  }
-  return got;
-}
-
-/* The file's bytes pass through secret memory only. */
-static enum trail_status adopt_file(struct trail_keyring *keyring, const char *path, int fd,
-                                    const struct stat *is, struct trail_key_fault *fault) {
-  if (!S_ISREG(is->st_mode)) return complain(fault, "key_file", path, "is not a regular file");
-  if (is->st_size > TRAIL_CREDENTIAL_MAX)
-    return complain(fault, "key_file", path, trail_credential_text(TRAIL_CREDENTIAL_TOO_LONG));
-  struct trail_secret *content;
-  enum trail_status status = trail_secret_create(TRAIL_CREDENTIAL_MAX, &content);
+enum trail_status trail_keyring_set(struct trail_keyring *keyring, enum trail_key_source source,
+                                    struct trail_slice key, struct trail_key_fault *fault) {
+  const struct trail_secret *before = keyring->current.line;
+  const char *label = source == TRAIL_KEY_FUNCTION ? "the key returned by function key" : "key";
+  enum trail_status status = trail_key_adopt(&keyring->current, key, label, NULL, fault);
   if (status != TRAIL_OK) return status;
-  size_t size = read_all(fd, trail_secret_bytes(content), TRAIL_CREDENTIAL_MAX);
-  status =
-      adopt(keyring, "key_file", path, trail_slice_of(trail_secret_bytes(content), size), fault);
-  trail_secret_release(content);
-  return status;
+  if (keyring->current.line != before) {
+    /* An answer to a 401 is tried by one call first; a key the caller sets is taken at its word. */
+    begin_anew(keyring, source == TRAIL_KEY_FUNCTION && keyring->stage != 0);
+    keyring->swapped = false;
+  }
+  trail_memory_free(keyring->name);
+  keyring->name = NULL;
+  keyring->source = source;
+  return TRAIL_OK;
 }
 
-static enum trail_status read_file(struct trail_keyring *keyring, const char *path,
-                                   struct trail_key_fault *fault) {
-  struct stat is;
-  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-  if (fd < 0) {
-    char why[96], reason[64];
-    snprintf(why, sizeof why, "cannot be read: %s", strerror_r(errno, reason, sizeof reason));
-    return complain(fault, "key_file", path, why);
-  }
-  enum trail_status status = TRAIL_OK;
-  if (fstat(fd, &is) != 0) status = complain(fault, "key_file", path, "cannot be looked at");
-  if (status == TRAIL_OK) status = adopt_file(keyring, path, fd, &is, fault);
-  if (status == TRAIL_OK) remember_file(keyring, &is);
-  close(fd);
-  return status;
+enum trail_status trail_keyring_use_environment(struct trail_keyring *keyring,
+                                                const char *variable,
+                                                struct trail_key_fault *fault) {
+  static const char label[] = "environment variable";
+  const char *value = getenv(variable);
+  if (!value) return trail_key_complain(fault, label, variable, "is not set");
+  enum trail_status status =
+      trail_key_adopt(&keyring->current, trail_slice_text(value), label, variable, fault);
+  return status == TRAIL_OK ? remember_name(keyring, TRAIL_KEY_ENVIRONMENT, variable) : status;
 }
 
 enum trail_status trail_keyring_use_file(struct trail_keyring *keyring, const char *path,
                                          int64_t now_us, struct trail_key_fault *fault) {
   keyring->looked_us = now_us;
-  enum trail_status status = read_file(keyring, path, fault);
+  enum trail_status status = trail_key_file_read(&keyring->file, path, &keyring->current, fault);
   return status == TRAIL_OK ? remember_name(keyring, TRAIL_KEY_FILE, path) : status;
 }
 
-struct trail_secret *trail_keyring_authorization(struct trail_keyring *keyring, int64_t now_us) {
-  if (keyring->source == TRAIL_KEY_FILE && now_us - keyring->looked_us >= LOOK_EVERY_US) {
-    struct stat is;
-    struct trail_key_fault unread; /* the last key goes on */
-    keyring->looked_us = now_us;
-    if (stat(keyring->name, &is) == 0 && !is_unchanged(keyring, &is))
-      (void)!read_file(keyring, keyring->name, &unread);
-  }
-  return keyring->authorization;
+enum trail_status trail_keyring_set_fallback(struct trail_keyring *keyring, struct trail_slice key,
+                                             struct trail_key_fault *fault) {
+  return trail_key_adopt(&keyring->other, key, "fallback_key", NULL, fault);
 }
 
-struct trail_slice trail_keyring_key_of(struct trail_secret *authorization) {
-  size_t start = sizeof LINE_START - 1;
-  return trail_slice_of(trail_secret_bytes(authorization) + start,
-                        trail_secret_size(authorization) - start);
+struct trail_secret *trail_keyring_authorization(struct trail_keyring *keyring, int64_t now_us) {
+  if (keyring->source == TRAIL_KEY_FILE && !keyring->swapped &&
+      now_us - keyring->looked_us >= LOOK_EVERY_US) {
+    const struct trail_secret *before = keyring->current.line;
+    struct trail_key_fault unread; /* the last key goes on */
+    keyring->looked_us = now_us;
+    if (trail_key_file_has_changed(&keyring->file, keyring->name))
+      (void)!trail_key_file_read(&keyring->file, keyring->name, &keyring->current, &unread);
+    if (keyring->current.line != before) begin_anew(keyring, false);
+  }
+  return keyring->current.line;
+}
+
+/* ---- answers --------------------------------------------------------------------------------- */
+
+void trail_keyring_accepted(struct trail_keyring *keyring, const struct trail_secret *line) {
+  if (keyring->current.line != line) return;
+  keyring->unproven = false;
+  keyring->stage = 0;
+  keyring->current.bad_until_us = 0;
+}
+
+/* Reads the source once more; true when another key came of it. A fallback key in use has sent the
+ * source's own key to the other place, and that is the one to renew. */
+static bool reread(struct trail_keyring *keyring) {
+  struct trail_key *key = keyring->swapped ? &keyring->other : &keyring->current;
+  const struct trail_secret *before = key->line;
+  struct trail_key_fault unread;
+  const char *value;
+  if (keyring->source == TRAIL_KEY_FILE) {
+    (void)!trail_key_file_read(&keyring->file, keyring->name, key, &unread);
+  } else if (keyring->source == TRAIL_KEY_ENVIRONMENT && (value = getenv(keyring->name))) {
+    (void)!trail_key_adopt(key, trail_slice_text(value), source_names[keyring->source],
+                           keyring->name, &unread);
+  }
+  return key->line != before && !keyring->swapped;
+}
+
+static bool swap(struct trail_keyring *keyring, int64_t now_us) {
+  if (!keyring->other.line || keyring->other.bad_until_us > now_us) return false;
+  struct trail_key rejected = keyring->current;
+  keyring->current = keyring->other;
+  keyring->other = rejected;
+  keyring->swapped = !keyring->swapped;
+  begin_anew(keyring, true);
+  return true;
+}
+
+enum trail_key_verdict trail_keyring_rejected(struct trail_keyring *keyring,
+                                              const struct trail_secret *line, int64_t now_us) {
+  if (keyring->current.line != line) return TRAIL_KEY_RETRY;
+  keyring->current.bad_until_us = now_us + BAD_FOR_US;
+  if (keyring->gave_up_us && now_us - keyring->gave_up_us < GIVEN_UP_FOR_US)
+    return TRAIL_KEY_GIVE_UP;
+  if (keyring->stage++ == 0) {
+    if (reread(keyring)) {
+      begin_anew(keyring, true);
+      return TRAIL_KEY_RETRY;
+    }
+    if (keyring->source == TRAIL_KEY_FUNCTION) return TRAIL_KEY_ASK;
+    keyring->stage++;
+  }
+  if (keyring->stage == 2) {
+    if (swap(keyring, now_us)) return TRAIL_KEY_RETRY;
+    keyring->stage++;
+    if (keyring->fallback_asks) return TRAIL_KEY_ASK_FALLBACK;
+  }
+  if (swap(keyring, now_us)) return TRAIL_KEY_RETRY;
+  keyring->stage = 0;
+  keyring->gave_up_us = now_us;
+  return TRAIL_KEY_GIVE_UP;
 }

@@ -1,44 +1,51 @@
-/* A client's key: where it comes from, and the header line made of it.
+/* A client's keys: where the current one comes from, and what to do when it is rejected.
  *
- * The line "Authorization: Bearer <key>" is built once, in secret memory; requests borrow it. A
- * file is looked at once a second at most and read again when it changed; what cannot be read any
- * more leaves the last key in place (a worker that dropped its privileges keeps working). Faults
- * name the source, never the key.
+ * A file is looked at once a second at most and read again when it changed; what cannot be read any
+ * more leaves the last key in place (a worker that dropped its privileges keeps working). After a 401
+ * comes, in this order: a key that somebody has put in place meanwhile, the source read once more, the
+ * fallback key. A key that came in so is `unproven` until an answer accepts it; the engine lets one
+ * call try it while the others wait. The key that worked stays the current one.
  */
 #ifndef TRAIL_ENGINE_KEYRING_H
 #define TRAIL_ENGINE_KEYRING_H
 
-#include <stdbool.h>
-#include <stdint.h>
-#include <time.h>
+#include "engine/key.h"
+#include "engine/key_file.h"
 
-#include "base/secret.h"
-#include "base/slice.h"
-#include "base/status.h"
+#define TRAIL_KEY_SOURCE_LIST(X)           \
+  X(NONE, "none")                          \
+  X(OPTION, "option key")                  \
+  X(ENVIRONMENT, "environment variable")   \
+  X(FILE, "key_file")                      \
+  X(FUNCTION, "function key")
 
 enum trail_key_source {
-  TRAIL_KEY_NONE,
-  TRAIL_KEY_OPTION,
-  TRAIL_KEY_ENVIRONMENT,
-  TRAIL_KEY_FILE,
-  TRAIL_KEY_FUNCTION
+#define TRAIL_KEY_SOURCE_ENUM(name, text) TRAIL_KEY_##name,
+  TRAIL_KEY_SOURCE_LIST(TRAIL_KEY_SOURCE_ENUM)
+#undef TRAIL_KEY_SOURCE_ENUM
+      TRAIL_KEY_SOURCE_COUNT
+};
+
+/* What to do after a 401. */
+enum trail_key_verdict {
+  TRAIL_KEY_GIVE_UP,
+  TRAIL_KEY_RETRY,       /* another key is in place */
+  TRAIL_KEY_ASK,         /* the function key has to be asked, */
+  TRAIL_KEY_ASK_FALLBACK /* or the function fallback_key, and the question put again */
 };
 
 struct trail_keyring {
   enum trail_key_source source;
   char *name; /* the file's path or the variable's name; NULL otherwise */
-  struct trail_secret *authorization;
-  char last4[5]; /* the key's last characters; "" where it is too short to show any */
-  bool prefixed; /* begins with tm_live_ */
+  struct trail_key current;
+  struct trail_key other;
+  bool swapped;      /* the current key is the one given as fallback_key */
+  bool fallback_asks; /* fallback_key is a function */
+  bool unproven;
+  unsigned stage; /* how far the present rejection has got */
+  int64_t gave_up_us;
   int64_t looked_us;
-  uint64_t device, inode;
-  int64_t size;
-  struct timespec modified;
-};
-
-/* `fault` gets a sentence for people when the status is TRAIL_CONFIG. */
-struct trail_key_fault {
-  char text[512];
+  struct trail_key_file file;
 };
 
 void trail_keyring_clear(struct trail_keyring *keyring);
@@ -53,12 +60,20 @@ TRAIL_MUST_USE enum trail_status trail_keyring_use_environment(struct trail_keyr
 TRAIL_MUST_USE enum trail_status trail_keyring_use_file(struct trail_keyring *keyring,
                                                         const char *path, int64_t now_us,
                                                         struct trail_key_fault *fault);
+TRAIL_MUST_USE enum trail_status trail_keyring_set_fallback(struct trail_keyring *keyring,
+                                                            struct trail_slice key,
+                                                            struct trail_key_fault *fault);
 
-/* Before a request: looks at the file when a second has passed. The line is borrowed; NULL: there
- * is none. */
+/* Before a request: looks at the file when a second has passed. The line is borrowed; NULL: none. */
 struct trail_secret *trail_keyring_authorization(struct trail_keyring *keyring, int64_t now_us);
 
-/* The key within such a line. */
-struct trail_slice trail_keyring_key_of(struct trail_secret *authorization);
+/* An answer that is no 401 came for a request with this line. */
+void trail_keyring_accepted(struct trail_keyring *keyring, const struct trail_secret *line);
+/* A 401 came. */
+TRAIL_MUST_USE enum trail_key_verdict trail_keyring_rejected(struct trail_keyring *keyring,
+                                                             const struct trail_secret *line,
+                                                             int64_t now_us);
+
+const char *trail_keyring_source_name(enum trail_key_source source);
 
 #endif

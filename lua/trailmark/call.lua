@@ -83,8 +83,9 @@ end
 
 -- Ending ------------------------------------------------------------------------------------------
 
-local function failed(handle, body, decode, kind, message)
+local function failed(client, handle, body, decode, kind, message)
   local fields = handle:failure(kind, message)
+  if fields.kind == "unauthorized" then fields.key_problem = client._key.problem end
   if body and body ~= "" then
     local value
     if decode ~= false then value = json.decode(body) end
@@ -98,19 +99,25 @@ end
 ---@return any data
 ---@return trailmark.Error|nil
 ---@return trailmark.Response|nil
-function call.finish(handle, decode)
+function call.finish(client, handle, decode)
   local ok, body, response = handle:result()
-  if not ok then return nil, failed(handle, body, decode), response end
+  if not ok then return nil, failed(client, handle, body, decode), response end
   if decode == false then return body, nil, response end
   if body == "" then return true, nil, response end
   local data, problem = json.decode(body)
-  if problem then return nil, failed(handle, body, false, "decode", problem), response end
+  if problem then return nil, failed(client, handle, body, false, "decode", problem), response end
   return data, nil, response
 end
 
---- Waits in C until the call is done. A signal comes back to Lua at once, where its handler runs.
-function call.wait(handle)
-  while not handle:wait() do end
+--- Waits in C until the call is done. A signal comes back to Lua at once, where its handler runs,
+-- and so do events, and the question for a key that only a function can give.
+function call.wait(client, handle)
+  local state
+  repeat
+    state = handle:wait()
+    if type(state) == "string" then client._key:answer(state) end
+    if client._events then client._events:deliver() end
+  until state == true
 end
 
 --- Sleeps; calls in flight advance meanwhile.

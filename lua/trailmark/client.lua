@@ -63,11 +63,25 @@ local function config(message, option)
   return errors.new { kind = "config", message = message, option = option }
 end
 
+--- Opened once here, for libcurl reads it only when it connects.
+local function ca_file_fault(path)
+  local file, why = io.open(path, "rb")
+  if not file then return config("ca_file cannot be read: " .. tostring(why), "ca_file") end
+  file:close()
+  return nil
+end
+
 --- A base URL of the caller's own is the caller's mistake, one of the environment is not.
 local function base_url_refused(settings, why, level)
   local message = ('base_url "%s" %s'):format(settings.base_url, why)
   if not settings.base_url_variable then error("trailmark.new: " .. message, level + 1) end
   return config(settings.base_url_variable .. ": " .. message, "base_url")
+end
+
+--- os.getenv, but for the key: that one the core reads itself, so that no Lua string holds it.
+local function variable(name)
+  if name ~= options.variables.key then return os.getenv(name) end
+  return core.has_variable(name) and "set" or nil
 end
 
 --- `trailmark.new`.
@@ -76,8 +90,10 @@ end
 ---@return trailmark.Error|nil
 local function new(opts)
   local settings = options.client(opts, 2)
-  local ok, problem, option = options.environment(settings)
+  local ok, problem, option = options.environment(settings, variable)
   if not ok then return nil, config(problem, option) end
+  local fault = settings.ca_file and ca_file_fault(settings.ca_file)
+  if fault then return nil, fault end
   header_settings(settings)
   settings.events = events.wanted(settings)
   local handle, why = core.client(settings)
@@ -103,34 +119,36 @@ end
 
 --- What no call may begin in: a hook of this client, or its own key function.
 local function check_place(self, level)
+  if type(self) ~= "table" or not self._key then
+    error("trailmark: the client's methods are called with a colon, as in tm:get(path)", level + 1)
+  end
   if self._key.asking then
     error("trailmark: the function key cannot use the client that asks it for the key", level + 1)
   end
-  if self._events and self._events.running then
+  if events.delivering() then
     error("trailmark: a call cannot be waited for inside on_event or log", level + 1)
   end
 end
 
-local function perform(self, method, path, query, body, settings, level)
-  check_place(self, level + 1)
+local function perform(self, method, path, query, body, settings)
   if self._closed then return nil, closed(method, path) end
   local ready, problem = self._key:ready(method, path)
   if not ready then return nil, problem end
   local handle, err = call.start(self, method, path, query, body, settings)
   if not handle then return nil, err end
-  call.wait(handle)
-  if self._events then self._events:deliver() end
-  return call.finish(handle, settings and settings.decode)
+  call.wait(self, handle)
+  return call.finish(self, handle, settings and settings.decode)
 end
 
 --- The verbs differ in what their second argument is. They do not tail-call, so that levels count.
 local function verb(self, method, path, what, value, opts, name)
+  check_place(self, 3)
   local settings, problem = options.call(opts, 3, name)
   if problem then return nil, call.argument(problem, method, path) end
   options.arguments(path, what, value, opts, 3, name)
   local query, body
   if what == "query" then query = value else body = value end
-  return perform(self, method, path, query, body, settings, 3)
+  return perform(self, method, path, query, body, settings)
 end
 
 --- GET. `query` is a table (strings, numbers, booleans; an array repeats its name) or an encoded
@@ -202,10 +220,11 @@ end
 ---@return trailmark.Error|nil
 ---@return trailmark.Response|nil
 function Client:request(spec)
+  check_place(self, 2)
   local settings, problem = options.request(spec, 2)
   if problem then return nil, call.argument(problem, rawget(spec, "method"), rawget(spec, "path")) end
   local data, err, response = perform(self, settings.method, settings.path, settings.query,
-    settings.body, settings, 2)
+    settings.body, settings)
   return data, err, response
 end
 
@@ -214,7 +233,8 @@ end
 ---@return trailmark.Error|nil
 ---@return trailmark.Response|nil
 function Client:workspace()
-  local data, err, response = perform(self, "GET", "/workspaces/me", nil, nil, nil, 2)
+  check_place(self, 2)
+  local data, err, response = perform(self, "GET", "/workspaces/me")
   return data, err, response
 end
 

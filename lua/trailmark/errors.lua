@@ -176,7 +176,7 @@ local function consequence(err)
   if not err.method or SAFE[err.method] then return nil end
   if err.outcome == "done" then return "the service has acted, do not repeat it" end
   if err.outcome ~= "unknown" then return nil end
-  if err.idempotency_key then
+  if err.idempotency_key and err.retryable then
     local key = printable.text(tostring(err.idempotency_key), LONGEST.key)
     return ('may have acted; repeat with idempotency_key "%s"'):format(key)
   end
@@ -235,6 +235,7 @@ end
 
 --- The core's facts, safe to print.
 local function facts_of(fields)
+  local key_problem = fields.key_problem
   local source, last4, proxy = fields.key_source, fields.key_last4, fields.ignored_proxy
   return {
     key_source = shown(source, LONGEST.source),
@@ -242,6 +243,7 @@ local function facts_of(fields)
     key_last4 = type(last4) == "string" and #last4 <= 4 and shown(last4, 16) or nil,
     key_age = fields.key_age,
     key_prefixed = fields.key_prefixed,
+    key_problem = key_problem and printable.text(tostring(key_problem), LONGEST.message) or nil,
     limit = fields.limit,
     seconds = fields.seconds,
     ignored_proxy = type(proxy) == "string" and printable.text(proxy, 40) or proxy,

@@ -100,17 +100,25 @@ function Events:call(name, hook, event)
     printable.text(tostring(problem), 400), "\n")
 end
 
+-- Hooks that run, of any client of this Lua state: waiting inside one could wait for itself.
+local running = 0
+
+--- Whether a hook is running now.
+function events.delivering()
+  return running > 0
+end
+
 --- Delivers what has happened. Within a hook it does nothing: the outer delivery goes on.
 function Events:deliver()
   if self.running then return end
-  self.running = true
+  self.running, running = true, running + 1
   for event, dropped in self.handle.next_event, self.handle do
     if dropped > 0 then event.dropped = dropped end
     for _, hook in ipairs(self.hooks) do
       if hook[2] then self:call(hook[1], hook[2], event) end
     end
   end
-  self.running = false
+  self.running, running = false, running - 1
 end
 
 return events

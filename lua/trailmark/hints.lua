@@ -34,6 +34,8 @@ local NGINX_KEY = "nginx workers see the variable only after `env TRAILMARK_API_
 -- By the option that is at fault, where the core says which.
 local CONFIG = {
   key = NO_KEY,
+  key_function = "the function must return a key, or nil and what is wrong",
+  fallback_key = "the fallback key must be one key and nothing else",
   key_file = "the file must be readable by this process and hold one key and nothing else",
   base_url = "base_url is https://host/path; http only for this machine's own addresses",
   ca_file = "ca_file must be a readable file of PEM certificates",
@@ -56,13 +58,16 @@ end
 local function unauthorized(_, facts)
   local shape = facts.key_prefixed == false
     and 'it does not begin with "tm_live_" as API keys do (an OAuth token may have expired)'
-  return join(key_at_fault(facts), shape,
+  return join(key_at_fault(facts), shape, facts.key_problem,
     "see " .. API_KEYS .. ": revoked, or rotated over 24 hours ago?")
 end
 
 local function not_found(err)
   if err.method == "DELETE" and (err.attempts or 0) > 1 then
     return "an earlier attempt of this call may have deleted it"
+  end
+  if err.path and err.path:find("[{}]") then
+    return "the path holds a {name} as it stands: fill it with the option params"
   end
   return "not in this key's workspace, or a wrong id in the path"
 end
@@ -106,6 +111,23 @@ local function too_large(_, facts)
     "raise max_response_bytes or ask for less at a time")
 end
 
+local PIN_MISMATCH = 90 -- CURLE_SSL_PINNEDPUBKEYNOTMATCH
+
+local function tls(err)
+  if err.curl_code == PIN_MISMATCH then
+    return "the server's public key is not the one of pinned_public_key: a new certificate, or"
+      .. " somebody in between"
+  end
+  return "check base_url's host name, this machine's clock and its CA certificates; ca_file names"
+    .. " a CA of your own"
+end
+
+--- Why an answer that is usually tried again was not.
+local NOT_RETRIED = {
+  deadline = "the deadline left no time for another attempt",
+  retry_budget = "not tried again: this server has failed too often lately (retry budget)",
+}
+
 hints.rows = {
   { name = "config", means = "the key or another setting is missing or unusable",
     says = "not configured", remedy = config },
@@ -133,8 +155,7 @@ hints.rows = {
   { name = "network", means = "no connection, or it broke", says = "the connection failed",
     remedy = network },
   { name = "tls", means = "no secure connection", says = "no secure connection",
-    remedy = "check base_url's host name, this machine's clock and its CA certificates;"
-      .. " ca_file names a CA of your own" },
+    remedy = tls },
   { name = "timeout", means = "an attempt, the connect or the whole call took too long",
     says = "no complete answer", remedy = timeout },
   { name = "cancelled", means = "the call was cancelled", says = "cancelled" },
@@ -190,8 +211,8 @@ function hints.remedy(err, facts)
     return redirected(err)
   end
   local remedy = err.kind == "http" and BY_STATUS[status] or hints.row(err.kind).remedy
-  if type(remedy) == "function" then return remedy(err, facts) end
-  return remedy
+  if type(remedy) == "function" then remedy = remedy(err, facts) end
+  return join(err.kind ~= "timeout" and NOT_RETRIED[facts.limit], remedy)
 end
 
 return hints

@@ -78,7 +78,7 @@ end)
 describe("the printed line", function()
   local rows = {
     { "the contract's example", { attempts = 4, elapsed = 21.4, time = 1700017927,
-      outcome = "unknown", idempotency_key = "5f0c...", request_id = "req_8f2" },
+      outcome = "unknown", retryable = true, idempotency_key = "5f0c...", request_id = "req_8f2" },
       'trailmark: POST /contacts: 503 after 4 attempts in 21.4 s (03:12:07Z); may have acted;'
         .. ' repeat with idempotency_key "5f0c..."; if it persists: status.trailmark.com'
         .. " [server, request req_8f2]" },
@@ -108,7 +108,7 @@ describe("the printed line", function()
     { "a query in the path", { path = "/a?token=1", hint = "x" },
       "trailmark: POST /a: 503; x [server]" },
     { "bytes that would act on a terminal", { path = "/a\27[2J", request_id = "r\n",
-      message = "m\194\155", code = "c\0", idempotency_key = "k\r", outcome = "unknown",
+      message = "m\194\155", code = "c\0", retryable = true, idempotency_key = "k\r", outcome = "unknown",
       hint = "h\7" },
       'trailmark: POST /a\\x1B[2J: 503 (m\\xC2\\x9B); may have acted; repeat with'
         .. ' idempotency_key "k\\x0D"; h\\x07 [server, code c\\x00, request r\\x0A]' },

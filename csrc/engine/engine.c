@@ -497,19 +497,26 @@ enum trail_status trail_engine_submit(struct trail_engine *engine, struct trail_
   return TRAIL_OK;
 }
 
-void trail_engine_cancel(struct trail_engine *engine, struct trail_call *call,
-                         enum trail_status why, int64_t now_us) {
-  if (call->state == TRAIL_CALL_NEW || call->state == TRAIL_CALL_DONE) return;
-  bool in_flight = call->state == TRAIL_CALL_IN_FLIGHT;
-  stop_transfer(engine, call);
+/* Its transfer is stopped; what that told, or nothing, is in the answer. */
+static void give_up(struct trail_engine *engine, struct trail_call *call, enum trail_status why,
+                    int64_t now_us) {
+  hide_key(call);
   call->answer.failure = why;
   struct trail_attempt attempt = describe(call, why);
-  if (in_flight) {
+  if (call->state == TRAIL_CALL_IN_FLIGHT) {
     call->outcome = trail_verdict_worse(call->outcome, trail_verdict_outcome(&attempt));
     trail_call_remember(call, call->answer.head.status, why, now_us - call->started_us);
   }
   call->repeatable = trail_verdict_repeatable(&attempt, call->outcome);
   finish(engine, call, why, now_us);
+}
+
+void trail_engine_cancel(struct trail_engine *engine, struct trail_call *call,
+                         enum trail_status why, int64_t now_us) {
+  if (call->state == TRAIL_CALL_NEW || call->state == TRAIL_CALL_DONE) return;
+  forget_answer(call); /* the last attempt's is in the history */
+  stop_transfer(engine, call);
+  give_up(engine, call, why, now_us);
 }
 
 void trail_engine_cancel_client(struct trail_engine *engine, struct trail_client *client,
@@ -549,14 +556,17 @@ void trail_engine_destroy(struct trail_engine *engine) {
 }
 
 void trail_engine_replace_transport(struct trail_engine *engine, struct trail_transport *fresh) {
+  int64_t now_us = trail_clock_boot_us();
   /* The parent goes on with these; here they end without a word to any server. */
-  for (struct trail_call *call = engine->first; call; call = call->next) {
-    if (call->transfer) call->answer.sent = true;
+  for (struct trail_call *call; (call = engine->first);) {
+    forget_answer(call);
+    call->answer.sent = call->transfer != NULL;
     call->transfer = NULL;
     snprintf(call->answer.message, sizeof call->answer.message, "%s",
              "the call belongs to the process that this one was forked from");
+    give_up(engine, call, TRAIL_CANCELLED, now_us);
   }
-  end_all(engine, trail_clock_boot_us());
+  start_waiting(engine, now_us); /* lets go of the lanes, which are empty now */
   engine->transport->ops->abandon(engine->transport);
   engine->transport = fresh;
 }

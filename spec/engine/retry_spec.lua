@@ -70,6 +70,7 @@ describe("an attempt that ended in", function()
       { KEYED, row[6], row[9] }, { UNKEYED, row[7], row[9] } }
     it(name .. " is repeated where that may help and does no harm", function()
       for _, group in ipairs(groups) do
+        client = testing.client { backoff_base = 0, backoff_cap = 0 }
         for _, spec in ipairs(group[1]) do
           local what = spec.method .. (spec.idempotency_key and " with a key" or "")
           local seen, used = play(spec, { answer, answers.ok() })
@@ -133,6 +134,65 @@ describe("retries", function()
   end)
 end)
 
+describe("the retry budget of an origin", function()
+  -- Uses up what is left, and says how many retries that was.
+  local function retries_left(of)
+    local call, used = nil, 0
+    repeat
+      local before = engine:counts().started
+      call = testing.call(of, { retries = 1 })
+      engine:submit(call, 0)
+      engine:advance(0)
+      engine:finish(engine:attempts()[1].serial, answers.status(503))
+      engine:advance(0)
+      local again = engine:counts().started - before == 2
+      if again then
+        used = used + 1
+        engine:cancel(call, "cancelled", 0)
+      end
+    until not again
+    assert.equal("server", call:look().result)
+    return used
+  end
+
+  it("lets 35 retries go without a success between them", function()
+    assert.equal(35, retries_left(client))
+    assert.equal(0, retries_left(client))
+  end)
+
+  it("is shared by the clients of an origin and by no others", function()
+    assert.equal(35, retries_left(client))
+    local other = testing.client { base_url = "https://other.test", backoff_base = 0, backoff_cap = 0 }
+    assert.equal(35, retries_left(other))
+    local same = testing.client { base_url = "https://api.test/v2", tokens = 14, backoff_base = 0 }
+    assert.equal(1, retries_left(client))
+    assert.equal(0, retries_left(same))
+  end)
+
+  it("gets a retry back for fourteen successes, and is never more than full", function()
+    client = testing.client { tokens = 0, backoff_base = 0, backoff_cap = 0 }
+    for succeeded = 1, 14 do
+      assert.equal(0, retries_left(client), succeeded)
+      play({}, { answers.ok() })
+    end
+    assert.equal(1, retries_left(client))
+    client = testing.client { backoff_base = 0, backoff_cap = 0 }
+    for _ = 1, 50 do play({}, { answers.ok() }) end
+    assert.equal(35, retries_left(client))
+  end)
+
+  it("is not touched by a failure that is not repeated", function()
+    client = testing.client { tokens = 14, backoff_base = 0, backoff_cap = 0 }
+    for _ = 1, 20 do
+      play({}, { answers.status(404) })
+      play({ retries = 0 }, { answers.status(503) })
+      play({ method = "POST" }, { answers.status(503) })
+      play({ deadline = 5e6 }, { answers.status(503, { "Retry-After: 60" }) })
+    end
+    assert.equal(1, retries_left(client))
+  end)
+end)
+
 describe("the outcome of a call", function()
   local rank = { not_sent = 1, rejected = 2, unknown = 3, done = 4 }
   local ends = {
@@ -144,11 +204,12 @@ describe("the outcome of a call", function()
     for first, a in pairs(ends) do
       for second, b in pairs(ends) do
         for third, c in pairs(ends) do
+          client = testing.client { backoff_base = 0, backoff_cap = 0 }
           local seen = play({ method = "PUT", retries = 2 }, { a, b, c })
           local highest = first
           if rank[second] > rank[highest] then highest = second end
           if rank[third] > rank[highest] then highest = third end
-          assert.equal(3, seen.attempts)
+          assert.equal(3, seen.attempts, first .. ", " .. second .. ", " .. third)
           assert.equal(highest, seen.outcome, first .. ", " .. second .. ", " .. third)
         end
       end
@@ -312,7 +373,6 @@ describe("the wait before a retry", function()
     assert.equal("rate_limited", seen.result)
     assert.equal(429, seen.status)
     assert.equal(60000, seen.retry_after_ms)
-    assert.equal("none", seen.limit)
     assert.equal(1, seen.attempts)
     assert.is_true(seen.repeatable)
     call = backing_off({ backoff_base = 0, backoff_cap = 0, deadline = 60 * SECOND }, {},

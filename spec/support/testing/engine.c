@@ -301,7 +301,9 @@ static void read_options(lua_State *L, struct trail_client_options *options) {
   options->headers = slice_field(L, 1, "headers");
 }
 
-/* client{ base_url=, headers=, timeout=, ..., key= } -> client; times in microseconds */
+/* client{ base_url=, headers=, timeout=, ..., key=, tokens= } -> client; times in microseconds.
+ * Its origin's retry budget is full, or has that many tokens, so that no spec meets what another
+ * has used up. */
 static int new_client(lua_State *L) {
   struct trail_client_options options;
   const char *why = "";
@@ -313,6 +315,8 @@ static int new_client(lua_State *L) {
   lua_setmetatable(L, -2);
   if (trail_client_create(&options, &handle->client, &why) != TRAIL_OK)
     return luaL_error(L, "no client: %s", why);
+  atomic_store(&handle->client->retry_budget->tokens,
+               (uint32_t)number_field(L, 1, "tokens", TRAIL_RETRY_BUDGET_TOKENS));
   struct trail_key_fault fault = {""};
   if (key.bytes && trail_keyring_set(&handle->client->keyring, TRAIL_KEY_OPTION, key, &fault) != 0)
     return luaL_error(L, "no key: %s", fault.text);
@@ -448,14 +452,44 @@ static void push_answer(lua_State *L, const struct trail_answer *answer) {
   set_bytes(L, "fields", fields.bytes ? fields.bytes : "", fields.size);
 }
 
+static const char *state_name(enum trail_call_state state) {
+  switch (state) {
+    case TRAIL_CALL_NEW:
+      return "new";
+    case TRAIL_CALL_QUEUED:
+      return "queued";
+    case TRAIL_CALL_IN_FLIGHT:
+      return "in_flight";
+    case TRAIL_CALL_BACKING_OFF:
+      return "backing_off";
+    case TRAIL_CALL_DONE:
+      return "done";
+    default:
+      return "?";
+  }
+}
+
+static const char *limit_name(enum trail_limit limit) {
+  switch (limit) {
+    case TRAIL_LIMIT_NONE:
+      return "none";
+    case TRAIL_LIMIT_TIMEOUT:
+      return "timeout";
+    case TRAIL_LIMIT_CONNECT_TIMEOUT:
+      return "connect_timeout";
+    case TRAIL_LIMIT_DEADLINE:
+      return "deadline";
+    default:
+      return "?";
+  }
+}
+
 /* call:look() -> everything there is to see */
 static int look_at_call(lua_State *L) {
-  static const char *const states[] = {"new", "queued", "in_flight", "backing_off", "done"};
-  static const char *const limits[] = {"none", "timeout", "connect_timeout", "deadline"};
   const struct trail_call *call = check_call(L, 1);
   struct trail_slice path = trail_call_path(call);
   lua_createtable(L, 0, 24);
-  set_text(L, "state", states[call->state]);
+  set_text(L, "state", state_name(call->state));
   set_number(L, "id", (double)call->id);
   set_text(L, "url", call->url);
   set_bytes(L, "path", path.bytes, path.size);
@@ -463,7 +497,7 @@ static int look_at_call(lua_State *L) {
   set_number(L, "holders", call->holders);
   set_text(L, "result", trail_status_name(call->result));
   set_text(L, "outcome", trail_verdict_outcome_name(call->outcome));
-  set_text(L, "limit", limits[call->limit]);
+  set_text(L, "limit", limit_name(call->limit));
   set_flag(L, "repeatable", call->repeatable);
   set_number(L, "retry_after_ms", (double)call->retry_after_ms);
   set_number(L, "waited", (double)call->waited_us);
@@ -478,8 +512,7 @@ static int look_at_call(lua_State *L) {
 }
 
 static int state_of_call(lua_State *L) {
-  static const char *const states[] = {"new", "queued", "in_flight", "backing_off", "done"};
-  lua_pushstring(L, states[check_call(L, 1)->state]);
+  lua_pushstring(L, state_name(check_call(L, 1)->state));
   return 1;
 }
 

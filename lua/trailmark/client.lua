@@ -222,7 +222,7 @@ end
 function Client:request(spec)
   check_place(self, 2)
   local settings, problem = options.request(spec, 2)
-  if problem then return nil, call.argument(problem, rawget(spec, "method"), rawget(spec, "path")) end
+  if problem then return nil, call.argument(problem, spec.method, spec.path) end
   local data, err, response = perform(self, settings.method, settings.path, settings.query,
     settings.body, settings)
   return data, err, response

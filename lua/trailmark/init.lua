@@ -14,8 +14,8 @@ local json = require "trailmark.json"
 ---@class trailmark
 ---@field _VERSION string
 ---@field null lightuserdata            JSON's null
----@field error_kinds table<string|integer, string>  the kinds of trailmark.Error: names in the array
----  part, and by name what each means
+---@field error_kinds table<string|integer, string>  the kinds of trailmark.Error: an array of
+---  their names, and by name what each means
 local trailmark = {
   _VERSION = "trailmark " .. core.version,
   null = json.null,

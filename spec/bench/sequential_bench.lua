@@ -1,7 +1,8 @@
 --- One call at a time on a kept-alive loopback connection, beside a C program that reuses one easy
 -- handle of libcurl's. Ours decodes every answer into a table, the C program does not.
 --
--- The two take turns in one run; each round's ratio is of neighbours in time, and medians are printed.
+-- The two take turns in one run; each round's ratio is of neighbours in time, and medians are
+-- printed.
 
 local core = require "trailmark.core"
 local report = require "spec.bench.report"

@@ -236,8 +236,7 @@ end
 --- Brings back the state of the start: its one key, limit, clock and contacts, a fresh window, an
 --- empty log, no script. Requests still at work are not shown in the new log.
 function Sandbox:reset()
-  -- Tests make their server fail on purpose; what one used of the retry budget is not the next one's
-  -- to miss.
+  -- Tests make their server fail on purpose; what one used of the retry budget, the next one has.
   local core = package.loaded["trailmark.core"]
   if core then core.refill_retries(self.url) end
   controlled(self):reset()

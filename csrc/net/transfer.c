@@ -134,6 +134,9 @@ static CURLcode set_profile(CURL *easy, const struct trail_profile *profile) {
   const char *protocols = profile->plain_http ? "http,https" : "https";
   long connect_ms = (long)(profile->connect_timeout_us / 1000);
   CURLcode code = curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, protocols);
+  /* HTTP/2 needs TLS here. Who asks for it waits for the first answer to see whether there is any. */
+  if (!code && profile->plain_http)
+    code = curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
   if (!code) code = curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, protocols);
   if (!code)
     code = curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, connect_ms > 0 ? connect_ms : 1L);

@@ -79,7 +79,7 @@ describe("a query", function()
     local child = process.lua([[
       local tm = require "trailmark".new { key = "tm_live_x", base_url = os.getenv "URL" }
       if not os.setlocale("de") then print "no locale" os.exit(0) end
-      assert(("%.1f"):format(0.5) == "0,5")
+      assert(jit or ("%.1f"):format(0.5) == "0,5")
       print(tm:get("/echo", { n = 0.1 + 0.2, m = { 1.5, 1e15, 1e300 } }).query)
       print(tm:post("/echo", { n = 1.5 }).body)
       assert(require "trailmark".decode("[2.5]")[1] == 2.5)

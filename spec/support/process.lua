@@ -13,7 +13,7 @@ local Process = {}
 Process.__index = Process
 
 local function new(pid, out, err)
-  return setmetatable({ pid = pid, out = out, err = err, said = "" }, Process)
+  return setmetatable({ pid = pid, out = out, err = err, said = "", at = 1 }, Process)
 end
 
 --- Runs `body(say)` in a fork. `say(text)` is for `expect` and `finish`; an error it throws is told
@@ -51,16 +51,18 @@ function process.lua(code, environment)
   return new(os_process.spawn({ interpreter(), "-e", code, "/dev/null" }, all))
 end
 
---- Waits until what was said matches; returns the captures.
+--- Waits until something is said that matches, after what was expected before; returns the captures.
 function Process:expect(pattern)
-  while not self.said:find(pattern) do
+  while not self.said:find(pattern, self.at) do
     local more = os_process.read(self.out, LONGEST)
     if not more or more == "" then
       error(("the process said %q, not %s"):format(self.said, pattern), 2)
     end
     self.said = self.said .. more
   end
-  return self.said:match(pattern)
+  local from = self.at
+  self.at = select(2, self.said:find(pattern, from)) + 1
+  return self.said:match(pattern, from)
 end
 
 function Process:kill(signal)

@@ -5,8 +5,8 @@
 --       connection:say("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
 --     end)
 --
--- The function runs once for each connection, one after the other; the connection is closed when it
--- returns. It listens before `start` returns.
+-- The function runs once for each connection, in a process of its own; the connection is closed when
+-- it returns. The server listens before `start` returns.
 
 local socket = require "socket"
 local process = require "spec.support.process"
@@ -57,7 +57,10 @@ local function serve(listener, handle, say)
   for number = 1, math.huge do
     local accepted = assert(listener:accept())
     say(("connection %d\n"):format(number))
-    handle(setmetatable({ socket = accepted }, Connection), number, say)
+    process.fork(function()
+      handle(setmetatable({ socket = accepted }, Connection), number, say)
+      accepted:close()
+    end)
     accepted:close()
   end
 end

@@ -238,10 +238,10 @@ static bool try_other_key(struct trail_engine *engine, struct trail_call *call, 
     await_key(engine, call); /* somebody is at it */
     return true;
   }
-  wait->trial = NULL;
   enum trail_key_verdict verdict =
       trail_keyring_rejected(&client->keyring, call->authorization, now_us);
-  if (verdict == TRAIL_KEY_GIVE_UP) return false;
+  if (verdict == TRAIL_KEY_GIVE_UP) return false; /* its end tells those who wait for it */
+  wait->trial = NULL;
   if (verdict == TRAIL_KEY_RETRY) {
     note_key(call);
     call->key_tries++;
@@ -521,6 +521,7 @@ void trail_engine_cancel(struct trail_engine *engine, struct trail_call *call,
 
 void trail_engine_cancel_client(struct trail_engine *engine, struct trail_client *client,
                                 enum trail_status why, int64_t now_us) {
+  client->key_wait.trial = NULL; /* nobody is to go on when it ends: all of them end here */
   for (struct trail_call *call = engine->first, *next; call; call = next) {
     next = call->next;
     if (call->client == client) trail_engine_cancel(engine, call, why, now_us);

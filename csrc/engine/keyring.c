@@ -137,10 +137,10 @@ static bool swap(struct trail_keyring *keyring, int64_t now_us) {
 
 enum trail_key_verdict trail_keyring_rejected(struct trail_keyring *keyring,
                                               const struct trail_secret *line, int64_t now_us) {
-  if (keyring->current.line != line) return TRAIL_KEY_RETRY;
+  bool given_up = keyring->gave_up_us && now_us - keyring->gave_up_us < GIVEN_UP_FOR_US;
+  if (keyring->current.line != line) return given_up ? TRAIL_KEY_GIVE_UP : TRAIL_KEY_RETRY;
   keyring->current.bad_until_us = now_us + BAD_FOR_US;
-  if (keyring->gave_up_us && now_us - keyring->gave_up_us < GIVEN_UP_FOR_US)
-    return TRAIL_KEY_GIVE_UP;
+  if (given_up) return TRAIL_KEY_GIVE_UP;
   if (keyring->stage++ == 0) {
     if (reread(keyring)) {
       begin_anew(keyring, true);

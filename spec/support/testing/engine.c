@@ -143,6 +143,13 @@ static int cancel_client(lua_State *L) {
   return 0;
 }
 
+/* engine:answered(client, now): the function key has answered, or failed */
+static int answered(lua_State *L) {
+  struct engine_handle *handle = check_engine(L);
+  trail_engine_key_answered(handle->engine, check_client(L, 2), check_time(L, 3));
+  return 0;
+}
+
 /* engine:wake() -> time | nil */
 static int wake(lua_State *L) {
   int64_t at_us = trail_engine_wake_us(check_engine(L)->engine);
@@ -341,6 +348,42 @@ static int set_key(lua_State *L) {
   return 1;
 }
 
+/* client:set_fallback(key) -> status */
+static int set_fallback(lua_State *L) {
+  struct trail_client *client = check_client(L, 1);
+  struct trail_slice key;
+  struct trail_key_fault fault;
+  key.bytes = luaL_checklstring(L, 2, &key.size);
+  lua_pushstring(L, trail_status_name(trail_keyring_set_fallback(&client->keyring, key, &fault)));
+  return 1;
+}
+
+/* client:answer_function(key) -> status: what a function key has returned */
+static int answer_function(lua_State *L) {
+  struct trail_client *client = check_client(L, 1);
+  struct trail_slice key;
+  struct trail_key_fault fault;
+  key.bytes = luaL_checklstring(L, 2, &key.size);
+  enum trail_status status = trail_keyring_set(&client->keyring, TRAIL_KEY_FUNCTION, key, &fault);
+  lua_pushstring(L, trail_status_name(status));
+  return 1;
+}
+
+/* client:question() -> "give_up" | "ask" | "ask_fallback" */
+static int question(lua_State *L) {
+  switch (trail_engine_key_question(check_client(L, 1))) {
+    case TRAIL_KEY_ASK:
+      lua_pushliteral(L, "ask");
+      break;
+    case TRAIL_KEY_ASK_FALLBACK:
+      lua_pushliteral(L, "ask_fallback");
+      break;
+    default:
+      lua_pushliteral(L, "give_up");
+  }
+  return 1;
+}
+
 /* client:look() -> { in_flight=, holders=, queued= } */
 static int look(lua_State *L) {
   const struct trail_client *client = check_client(L, 1);
@@ -462,11 +505,12 @@ static const char *state_name(enum trail_call_state state) {
       return "in_flight";
     case TRAIL_CALL_BACKING_OFF:
       return "backing_off";
+    case TRAIL_CALL_AWAITING_KEY:
+      return "awaiting_key";
     case TRAIL_CALL_DONE:
       return "done";
-    default:
-      return "?";
   }
+  return "?";
 }
 
 static const char *limit_name(enum trail_limit limit) {
@@ -479,9 +523,10 @@ static const char *limit_name(enum trail_limit limit) {
       return "connect_timeout";
     case TRAIL_LIMIT_DEADLINE:
       return "deadline";
-    default:
-      return "?";
+    case TRAIL_LIMIT_RETRY_BUDGET:
+      return "retry_budget";
   }
+  return "?";
 }
 
 /* call:look() -> everything there is to see */
@@ -520,16 +565,34 @@ static int state_of_call(lua_State *L) {
 
 static void register_types(lua_State *L) {
   static const luaL_Reg engine_methods[] = {
-      {"submit", submit},     {"advance", advance}, {"cancel", cancel},
-      {"wake", wake},         {"live", live},       {"cancel_client", cancel_client},
-      {"attempts", attempts}, {"finish", finish},   {"reach", reach},
-      {"refuse", refuse},     {"waits", waits},     {"counts", counts},
-      {"replace", replace},   {"drive", drive},     {"destroy", destroy_engine},
+      {"submit", submit},
+      {"answered", answered},
+      {"advance", advance},
+      {"cancel", cancel},
+      {"wake", wake},
+      {"live", live},
+      {"cancel_client", cancel_client},
+      {"attempts", attempts},
+      {"finish", finish},
+      {"reach", reach},
+      {"refuse", refuse},
+      {"waits", waits},
+      {"counts", counts},
+      {"replace", replace},
+      {"drive", drive},
+      {"destroy", destroy_engine},
       {NULL, NULL},
   };
   static const luaL_Reg client_methods[] = {
-      {"set_key", set_key},        {"look", look}, {"rate", rate}, {"event", event},
-      {"release", release_client}, {NULL, NULL},
+      {"set_fallback", set_fallback},
+      {"answer_function", answer_function},
+      {"question", question},
+      {"set_key", set_key},
+      {"look", look},
+      {"rate", rate},
+      {"event", event},
+      {"release", release_client},
+      {NULL, NULL},
   };
   static const luaL_Reg call_methods[] = {
       {"look", look_at_call},

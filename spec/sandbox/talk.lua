@@ -102,8 +102,8 @@ local function quote(text)
   return "'" .. text:gsub("'", "'\\''") .. "'"
 end
 
---- Starts the interpreter on some code, as leader of a process group of its own. The child's standard
---- input waits for `nudge`. To be ended with `finish`, whatever happens.
+--- Starts the interpreter on some code, as leader of a process group of its own. The child's
+--- standard input waits for `nudge`. To be ended with `finish`, whatever happens.
 ---@param code string
 ---@param environment string? more environment, such as "NAME=value"
 function talk.child(code, environment)

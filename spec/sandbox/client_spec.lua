@@ -1,0 +1,75 @@
+-- The clients a sandbox makes.
+
+local sandbox = require("trailmark.sandbox")
+local trailmark = require("trailmark")
+
+describe("a sandbox's client", function()
+  for _, https in ipairs({ false, true }) do
+    it("works without any option, " .. (https and "over HTTPS" or "over HTTP"), function()
+      local sb = assert(sandbox.start({ https = https }))
+      finally(function() sb:stop() end)
+      local tm = assert(sb:client())
+      assert.equal(sb.workspace_id, trailmark.assert(tm:workspace()).id)
+      assert.equal(https and "HTTP/2.0" or "HTTP/1.1", sb:log()[1].protocol)
+      tm:close()
+    end)
+  end
+
+  describe("", function()
+    local sb
+
+    setup(function() sb = assert(sandbox.start({ limit = 50, contacts = 2 })) end)
+    teardown(function() sb:stop() end)
+    before_each(function() sb:reset() end)
+
+    it("retries within 20 ms", function()
+      sb:script({ { status = 503, times = 3 } })
+      local _, err, response = assert(sb:client()):workspace()
+      assert.is_nil(err)
+      assert.equal(4, response.attempts)
+      assert.is_true(response.elapsed < 0.5)
+      assert.equal(4, #sb:log())
+    end)
+
+    it("takes options over the sandbox's own", function()
+      local tm = assert(sb:client({ key = sb:make_key("read:workspace"), retries = 0 }))
+      assert.equal(403, select(2, tm:post("/contacts", { name = "A" })).status)
+      sb:script({ { status = 503 } })
+      assert.equal(503, select(2, tm:workspace()).status)
+      assert.equal(2, #sb:log())
+    end)
+
+    it("takes a key_file in the key's place", function()
+      local path = os.tmpname()
+      finally(function() os.remove(path) end)
+      local file = io.open(path, "w")
+      file:write(sb:make_key("read:workspace"), "\n")
+      file:close()
+      assert.is_nil(select(2, assert(sb:client({ key_file = path })):workspace()))
+      assert.not_equal("Bearer " .. sb.key, sb:log()[1].headers.authorization)
+    end)
+
+    it("leaves the caller's options alone", function()
+      local pace = setmetatable({ reserve = 1 }, { __newindex = error })
+      local opts = setmetatable({ pace = pace }, { __newindex = error })
+      assert(sb:client(opts))
+      assert.same({ reserve = 1 }, pace)
+      assert.same({ pace = pace }, opts)
+    end)
+
+    it("has a budget of its own, whatever was spent elsewhere", function()
+      local other = assert(sandbox.start({ limit = 5 }))
+      finally(function() other:stop() end)
+      local one, two = assert(sb:client()), assert(other:client())
+      one:workspace()
+      two:workspace()
+      assert.equal(49, one:rate().remaining)
+      assert.equal(4, two:rate().remaining)
+      assert.not_equal(one:rate().scope, two:rate().scope)
+    end)
+
+    it("reports a mistake like trailmark.new", function()
+      assert.error_matches(function() sb:client({ retrys = 1 }) end, "retries")
+    end)
+  end)
+end)

@@ -86,7 +86,8 @@ function events.open(handle, settings)
   if not events.wanted(settings) then return nil end
   return setmetatable({
     handle = handle,
-    hooks = { { "on_event", settings.on_event }, { "log", writer(settings.log) } },
+    -- The log first: on_event may do with the event what it likes.
+    hooks = { { "log", writer(settings.log) }, { "on_event", settings.on_event } },
     complained = {},
     running = false,
   }, Events)

@@ -1,0 +1,131 @@
+-- The client object: how it ends, and what it shows of itself.
+
+local sandbox = require "trailmark.sandbox"
+local trailmark = require "trailmark"
+
+local sb
+setup(function() sb = assert(sandbox.start()) end)
+teardown(function() sb:stop() end)
+before_each(function() sb:reset() end)
+
+local function is_closed(data, err, response)
+  assert.is_nil(data)
+  assert.is_nil(response)
+  assert.equal("closed", err.kind)
+  assert.matches("trailmark.new", err.hint)
+  return err
+end
+
+describe("a closed client", function()
+  it("answers every call with kind closed, and sends nothing", function()
+    local tm = assert(sb:client())
+    assert(tm:workspace())
+    assert.is_nil(tm:close())
+    for _, name in ipairs { "get", "delete", "post", "put", "patch" } do
+      local err = is_closed(tm[name](tm, "/echo"))
+      assert.equal("not_sent", err.outcome)
+      assert.equal("/echo", err.path)
+      assert.is_false(err.retryable)
+    end
+    is_closed(tm:request { path = "/echo" })
+    is_closed(tm:workspace())
+    is_closed(tm:set_key("tm_live_other"))
+    assert.equal(1, #sb:log())
+  end)
+
+  it("can be closed again, shown, and asked for its rate", function()
+    local tm = assert(sb:client())
+    assert(tm:workspace())
+    tm:close()
+    tm:close(5)
+    assert.equal(599, tm:rate().remaining)
+    assert.matches("^trailmark.Client", tostring(tm))
+  end)
+
+  it("leaves other clients alone", function()
+    local one, other = assert(sb:client()), assert(sb:client())
+    assert(one:workspace())
+    one:close(0.5)
+    assert(other:workspace())
+  end)
+
+  it("asks no key function any more", function()
+    local asked = 0
+    local tm = assert(sb:client { key = function()
+      asked = asked + 1
+      return sb.key
+    end })
+    tm:close()
+    is_closed(tm:workspace())
+    assert.equal(0, asked)
+  end)
+
+  it("does not wait for its grace where nothing is under way", function()
+    local socket = require "socket"
+    local tm = assert(sb:client())
+    assert(tm:workspace())
+    local begun = socket.gettime()
+    tm:close(3600)
+    assert.is_true(socket.gettime() - begun < 1)
+  end)
+
+  -- `<close>` is a syntax error before Lua 5.4.
+  local scoped = (loadstring or load)([[
+    local make = ...
+    local outer
+    do
+      local tm <close> = make()
+      outer = tm
+    end
+    return outer
+  ]])
+  if scoped then
+    it("is what a to-be-closed variable leaves", function()
+      is_closed(scoped(function() return assert(sb:client()) end):workspace())
+    end)
+
+    it("is what an error leaves of one", function()
+      local tm
+      pcall(scoped, function()
+        tm = assert(sb:client())
+        return setmetatable({}, { __close = function()
+          tm:close()
+          error("x")
+        end })
+      end)
+      is_closed(tm:workspace())
+    end)
+  end
+end)
+
+describe("a client", function()
+  it("shows its base_url and no key", function()
+    local tm = assert(trailmark.new { key = "tm_live_4f1c9a2e77b05d38", base_url = "http://127.0.0.1:7/v1" })
+    assert.equal("trailmark.Client (http://127.0.0.1:7/v1)", tostring(tm))
+  end)
+
+  it("has a metatable that nobody changes", function()
+    local tm = assert(trailmark.new { key = "tm_live_x" })
+    assert.is_false(getmetatable(tm))
+    assert.is_false((pcall(setmetatable, tm, {})))
+  end)
+
+  it("holds the key nowhere that Lua can see", function()
+    local key = "tm_live_4f1c9a2e77b05d38"
+    local tm = assert(sb:client { key = key })
+    tm:workspace()
+    local seen, found = {}, {}
+    local function search(value, path)
+      if type(value) == "string" and value:find(key, 1, true) then found[#found + 1] = path end
+      if type(value) ~= "table" or seen[value] then return end
+      seen[value] = true
+      for name, inner in next, value do
+        search(name, path)
+        search(inner, path .. "." .. tostring(name))
+      end
+    end
+    search(tm, "tm")
+    assert.is_true(next(seen) ~= nil)
+    assert.same({}, found)
+  end)
+end)

@@ -137,12 +137,12 @@ describe("the calls of a client", function()
   it("are cancelled together, in every state, and no other's", function()
     client = testing.client { backoff_base = 0, backoff_cap = 0, concurrency = 2 }
     local other = testing.client {}
-    local done, backing, flying, waiting = submitted(), submitted(), nil, nil
+    local done, backing = submitted(), submitted()
     engine:finish(1, answers.ok())
     engine:finish(2, answers.status(503, { "Retry-After: 9" }))
     engine:advance(1)
-    flying = { submitted(), submitted() }
-    waiting = { submitted(), submitted() }
+    local flying = { submitted(), submitted() }
+    local waiting = { submitted(), submitted() }
     local theirs = submitted({}, other)
     assert.same({ "backing_off", "in_flight", "queued" },
       { backing:state(), flying[2]:state(), waiting[1]:state() })

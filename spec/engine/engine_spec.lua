@@ -104,8 +104,9 @@ describe("a call", function()
 
   it("wants a connection of its own exactly when it may not be sent twice", function()
     local rows = {
-      { "GET", nil, false }, { "HEAD", nil, false }, { "PUT", nil, false }, { "DELETE", nil, false },
-      { "POST", nil, true }, { "PATCH", nil, true }, { "POST", "k", false }, { "PATCH", "k", false },
+      { "GET", nil, false }, { "HEAD", nil, false }, { "PUT", nil, false },
+      { "DELETE", nil, false }, { "POST", nil, true }, { "PATCH", nil, true },
+      { "POST", "k", false }, { "PATCH", "k", false },
     }
     for _, row in ipairs(rows) do submitted { method = row[1], idempotency_key = row[2] } end
     engine:advance(0)

@@ -164,9 +164,11 @@ describe("the retry budget of an origin", function()
 
   it("is shared by the clients of an origin and by no others", function()
     assert.equal(35, retries_left(client))
-    local other = testing.client { base_url = "https://other.test", backoff_base = 0, backoff_cap = 0 }
+    local other = testing.client { base_url = "https://other.test", backoff_base = 0,
+      backoff_cap = 0 }
     assert.equal(35, retries_left(other))
-    local same = testing.client { base_url = "https://api.test/v2", tokens = 14, backoff_base = 0 }
+    local same = testing.client { base_url = "https://api.test/v2", tokens = 14,
+      backoff_base = 0 }
     assert.equal(1, retries_left(client))
     assert.equal(0, retries_left(same))
   end)

@@ -171,14 +171,29 @@ static int replace(lua_State *L) {
   return 0;
 }
 
-/* engine:drive(call | nil, seconds) -> "done" | "time" | "interrupted": the inline driver, on the
- * machine's own clock */
+static const char *end_name(enum trail_inline_end end) {
+  switch (end) {
+    case TRAIL_INLINE_DONE:
+      return "done";
+    case TRAIL_INLINE_TIME:
+      return "time";
+    case TRAIL_INLINE_KEY:
+      return "key";
+    case TRAIL_INLINE_EVENTS:
+      return "events";
+    case TRAIL_INLINE_INTERRUPTED:
+      return "interrupted";
+  }
+  return "?";
+}
+
+/* engine:drive(call | nil, seconds) -> "done" | "time" | "key" | "events" | "interrupted": the inline
+ * driver, on the machine's own clock */
 static int drive(lua_State *L) {
-  static const char *const ends[] = {"done", "time", "interrupted"};
   struct engine_handle *handle = check_engine(L);
   struct trail_call *call = lua_isnil(L, 2) ? NULL : check_call(L, 2);
   int64_t until_us = trail_clock_boot_us() + (int64_t)(luaL_checknumber(L, 3) * 1e6);
-  lua_pushstring(L, ends[trail_inline_wait(handle->engine, call, until_us)]);
+  lua_pushstring(L, end_name(trail_inline_wait(handle->engine, call, until_us)));
   return 1;
 }
 

@@ -16,6 +16,7 @@
   X(backoff) \
   X(buffer) \
   X(caller_header) \
+  X(clock) \
   X(credential) \
   X(engine) \
   X(field) \

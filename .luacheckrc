@@ -2,10 +2,12 @@
 std = "min"
 read_globals = {
   "jit",
+  "loadstring",
   "setfenv",
   "unpack",
   math = { fields = { "maxinteger", "mininteger", "tointeger", "type" } },
   table = { fields = { "pack", "unpack" } },
+  package = { fields = { "searchpath" } },
   coroutine = { fields = { "isyieldable" } },
 }
 max_line_length = 100

@@ -8,6 +8,9 @@
 #define LOST (-1)
 /* How soon to look again while somebody else's probe is out. */
 #define POLL_US 5000
+#define JITTER_US 1500
+/* A silent server's window may have begun a round trip before ours: nothing goes in the last 30th. */
+#define GUARD_SHARE 30
 
 struct asking {
   struct trail_pace *pace;
@@ -50,12 +53,15 @@ static int64_t kept_back(const struct asking *ask, uint32_t limit) {
 
 /* ---- spreading ------------------------------------------------------------------------------- */
 
-/* One send in `step_us`. A plan with longer steps, made when less was left, does not bind. */
-static int64_t keep_distance(const struct asking *ask, int64_t step_us) {
+/* One send in `step_us`. A plan with longer steps, made when less was left, does not bind. Who comes no
+ * more than `late_us` behind the plan, by jitter, does not push the others back. */
+static int64_t keep_distance(const struct asking *ask, int64_t step_us, int64_t late_us) {
   uint64_t next = trail_pacer_word_read(&ask->pace->next_us);
   int64_t wait_us = (int64_t)next - ask->now_us;
   if (wait_us > 0 && wait_us <= step_us) return wait_us;
-  if (!trail_pacer_word_swap(&ask->pace->next_us, &next, (uint64_t)(ask->now_us + step_us)))
+  bool on_plan = wait_us <= 0 && -wait_us < late_us;
+  int64_t from_us = on_plan ? (int64_t)next : ask->now_us;
+  if (!trail_pacer_word_swap(&ask->pace->next_us, &next, (uint64_t)(from_us + step_us)))
     return LOST;
   return wait_us > 0 ? step_us : 0;
 }
@@ -64,17 +70,39 @@ static bool near_the_end(const struct asking *ask, int64_t left, uint32_t limit)
   return (double)left <= ask->config->spread * (double)limit;
 }
 
-static int64_t spread(const struct asking *ask, int64_t left, int64_t until_us) {
-  int64_t time_us = until_us - ask->now_us;
-  return keep_distance(ask, time_us > 0 ? time_us / left : 0);
+static int64_t spread(const struct asking *ask, int64_t left, int64_t until_us, int64_t most_us) {
+  int64_t time_us = until_us - ask->now_us, step_us = time_us > 0 ? time_us / left : 0;
+  return keep_distance(ask, step_us < most_us ? step_us : most_us, 0);
+}
+
+/* ---- the probe -------------------------------------------------------------------------------- */
+
+/* One at a time; the answer tells the window. The lease is named by its begin, so only its holder ends
+ * it early, and a holder that died ends it by time. A begin beyond now is another processor's clock,
+ * read a moment later; one far beyond is nonsense and does not bind. */
+static int64_t ask_for_probe(const struct asking *ask, struct trail_pacer_window window,
+                             uint8_t flags) {
+  struct trail_pace *pace = ask->pace;
+  uint64_t seen = trail_pacer_word_read(&pace->probe_us);
+  int64_t age_us = ask->now_us - (int64_t)seen, left_us = TRAIL_PACER_LEASE_US - age_us;
+  if (seen && left_us > 0 && age_us > -TRAIL_PACER_LEASE_US)
+    return left_us < POLL_US ? left_us + 1 : POLL_US;
+  if (!trail_pacer_word_swap(&pace->probe_us, &seen, (uint64_t)ask->now_us)) return LOST;
+  if (flags & TRAIL_PACER_ROLLING) trail_pacer_word_set(&pace->next_us, (uint64_t)ask->now_us);
+  ask->ticket->window = window.name;
+  ask->ticket->place = window.used;
+  ask->ticket->probe = true;
+  return 0;
 }
 
 /* ---- a window of our own --------------------------------------------------------------------- */
 
 /* Where a ceiling comes with a window, and where the server tells nothing, we count a window of our
- * own, from its first send on. */
+ * own: the ceiling's from its first send on, the silent server's from the answer to its first request,
+ * since the server cannot have begun its own later. */
 struct own_window {
   uint64_t word;
+  bool open;
   uint32_t limit, sent;
   int64_t began_ms, over_us;
 };
@@ -90,10 +118,10 @@ static struct own_window own_window(const struct trail_pace *pace,
   struct own_window own = {.word = trail_pacer_word_read(&pace->own)};
   struct trail_pacer_own seen = trail_pacer_word_own(own.word);
   int64_t age_ms = now_us / 1000 - seen.began_ms;
-  bool open = seen.sent && age_ms > -1000 && age_ms < length_ms;
+  own.open = seen.sent && age_ms > -1000 && age_ms < length_ms;
   own.limit = smaller(limit, TRAIL_PACER_24_BITS - 1);
-  own.began_ms = open ? seen.began_ms : now_us / 1000;
-  own.sent = open ? seen.sent : 0;
+  own.began_ms = own.open ? seen.began_ms : now_us / 1000;
+  own.sent = own.open ? seen.sent : 0;
   own.over_us = (own.began_ms + length_ms) * 1000;
   return own;
 }
@@ -107,10 +135,13 @@ static int64_t count_own(const struct asking *ask, struct own_window *own) {
 
 static int64_t ask_own_window(const struct asking *ask) {
   struct own_window own = own_window(ask->pace, ask->config, ask->now_us);
+  struct trail_pacer_window ours = {TRAIL_PACER_LOCAL, 0};
   int64_t left = (int64_t)own.limit - own.sent - kept_back(ask, own.limit);
-  if (left <= 0) return own.over_us - ask->now_us;
+  int64_t sure_us = own.over_us - (own.over_us - own.began_ms * 1000) / GUARD_SHARE;
+  if (!own.open) return ask_for_probe(ask, ours, 0);
+  if (left <= 0 || ask->now_us >= sure_us) return own.over_us - ask->now_us;
   if (near_the_end(ask, left, own.limit)) {
-    int64_t wait_us = spread(ask, left, own.over_us);
+    int64_t wait_us = spread(ask, left, sure_us, INT64_MAX);
     if (wait_us) return wait_us;
   }
   ask->ticket->window = TRAIL_PACER_LOCAL;
@@ -139,24 +170,6 @@ static int64_t count_ceiling(const struct asking *ask) {
 
 /* ---- the server's window --------------------------------------------------------------------- */
 
-/* One at a time; the answer tells the window. The lease is named by its begin, so only its holder ends
- * it early, and a holder that died ends it by time. A begin beyond now is another processor's clock,
- * read a moment later; one far beyond is nonsense and does not bind. */
-static int64_t ask_for_probe(const struct asking *ask, struct trail_pacer_window window,
-                             uint8_t flags) {
-  struct trail_pace *pace = ask->pace;
-  uint64_t seen = trail_pacer_word_read(&pace->probe_us);
-  int64_t age_us = ask->now_us - (int64_t)seen, left_us = TRAIL_PACER_LEASE_US - age_us;
-  if (seen && left_us > 0 && age_us > -TRAIL_PACER_LEASE_US)
-    return left_us < POLL_US ? left_us + 1 : POLL_US;
-  if (!trail_pacer_word_swap(&pace->probe_us, &seen, (uint64_t)ask->now_us)) return LOST;
-  if (flags & TRAIL_PACER_ROLLING) trail_pacer_word_set(&pace->next_us, (uint64_t)ask->now_us);
-  ask->ticket->window = window.name;
-  ask->ticket->place = window.used;
-  ask->ticket->probe = true;
-  return 0;
-}
-
 /* Counts one more in the window that was decided on, as long as others have left a place in it. */
 static int64_t take_place(const struct asking *ask, uint64_t word, int64_t left) {
   struct trail_pacer_window decided = trail_pacer_word_window(word), seen = decided;
@@ -171,16 +184,28 @@ static int64_t take_place(const struct asking *ask, uint64_t word, int64_t left)
   return LOST;
 }
 
-static int64_t rolling_step_us(const struct trail_pacer_config *config, uint32_t limit) {
-  int64_t window_ms = config->window_ms ? config->window_ms : TRAIL_PACER_DEFAULT_WINDOW_MS;
-  return window_ms * 1000 / limit;
+static int64_t window_us(const struct trail_pacer_config *config) {
+  return (int64_t)(config->window_ms ? config->window_ms : TRAIL_PACER_DEFAULT_WINDOW_MS) * 1000;
 }
 
-/* Nothing is left for this priority. A sliding log frees places all the time, so there ten steps do. */
+static int64_t rolling_step_us(const struct trail_pacer_config *config, uint32_t limit) {
+  return window_us(config) / limit;
+}
+
+/* What is set aside for strangers covers what they take between two answers of ours, so these must not
+ * lie too far apart: by then half of it is gone. */
+static int64_t longest_step_us(const struct trail_pacer_config *config,
+                               struct trail_pacer_budget budget, uint32_t limit) {
+  if (!budget.strangers) return INT64_MAX;
+  return window_us(config) * set_aside(budget, limit) / budget.strangers / 2;
+}
+
+/* Nothing is left for this priority. A sliding log frees places all the time: where only what was set
+ * aside is left, ten steps do. */
 static int64_t wait_for_window(const struct asking *ask, struct trail_pacer_budget budget,
                                uint32_t limit, bool exhausted, int64_t over_us) {
   int64_t wait_us = over_us - ask->now_us;
-  if (!exhausted || !(budget.flags & TRAIL_PACER_ROLLING)) return wait_us;
+  if (exhausted || !(budget.flags & TRAIL_PACER_ROLLING)) return wait_us;
   int64_t next_us = (int64_t)trail_pacer_word_read(&ask->pace->next_us);
   int64_t pause_us = next_us + 10 * rolling_step_us(ask->config, limit) - ask->now_us;
   return pause_us < wait_us ? pause_us : wait_us;
@@ -199,15 +224,15 @@ static int64_t ask_server_window(const struct asking *ask, uint64_t word) {
   int64_t left = (int64_t)limit - window.used - set_aside(budget, limit);
   int64_t ours = left - kept_back(ask, limit);
   if (ours <= 0) {
-    int64_t wait_us = wait_for_window(ask, budget, limit, left <= 0, end.over_us);
+    int64_t wait_us = wait_for_window(ask, budget, limit, window.used >= limit, end.over_us);
     bool guess = left <= 0 && (budget.flags & TRAIL_PACER_REFUSED);
     return guess || wait_us <= 0 ? ask_for_probe(ask, window, budget.flags) : wait_us;
   }
   int64_t wait_us = 0;
   if (budget.flags & TRAIL_PACER_ROLLING)
-    wait_us = keep_distance(ask, rolling_step_us(ask->config, limit));
+    wait_us = keep_distance(ask, rolling_step_us(ask->config, limit), JITTER_US);
   else if (near_the_end(ask, ours, limit))
-    wait_us = spread(ask, ours, end.sure_us);
+    wait_us = spread(ask, ours, end.sure_us, longest_step_us(ask->config, budget, limit));
   return wait_us ? wait_us : take_place(ask, word, ours);
 }
 
@@ -241,7 +266,7 @@ int64_t trail_pacer_admit(struct trail_pace *pace, const struct trail_pacer_conf
   return wait_us;
 }
 
-int64_t trail_pacer_jitter_us(uint32_t random) { return (int64_t)((uint64_t)random * 1500 >> 32); }
+int64_t trail_pacer_jitter_us(uint32_t random) { return (int64_t)((uint64_t)random * JITTER_US >> 32); }
 
 static void refund_own(struct trail_pace *pace, int64_t began_ms) {
   uint64_t word = trail_pacer_word_read(&pace->own);

@@ -161,6 +161,19 @@ static struct finding learn_window(const struct lesson *lesson, bool clock_agree
   return found;
 }
 
+/* The answer to a request that found no window of ours open: it begins here. Where another probe's answer
+ * has begun one since, this one counts in it. */
+static void open_own_window(const struct lesson *lesson) {
+  uint64_t word = trail_pacer_word_read(&lesson->pace->own), next;
+  do {
+    struct trail_pacer_own own = trail_pacer_word_own(word);
+    bool since = own.sent && own.began_ms > lesson->ticket->admitted_us / 1000;
+    bool counted = lesson->ticket->own_began_ms >= 0;
+    next = since ? trail_pacer_word_of_own(own.began_ms, own.sent + !counted)
+                 : trail_pacer_word_of_own(lesson->now_us / 1000, counted && own.sent ? own.sent : 1);
+  } while (next != word && !trail_pacer_word_swap(&lesson->pace->own, &word, next));
+}
+
 /* A server that tells nothing: our own limit counts, in a window of our own. Once it has told, silence
  * on a single answer changes nothing; only a probe that found no new window means it. */
 static void learn_silence(const struct lesson *lesson) {
@@ -171,12 +184,12 @@ static void learn_silence(const struct lesson *lesson) {
   uint8_t flags = trail_pacer_word_budget(trail_pacer_word_read(&pace->budget)).flags;
   bool in_vain = ticket->probe && ticket->window == window.name &&
                  lesson->answer->http_status < 500 && !(flags & TRAIL_PACER_REFUSED);
-  if (window.name == TRAIL_PACER_LOCAL || (window.name != TRAIL_PACER_UNKNOWN && !in_vain)) return;
-  uint64_t none = 0, one = trail_pacer_word_of_own(lesson->now_us / 1000, 1);
-  if (!trail_pacer_word_swap(&pace->window, &word,
-                             trail_pacer_word_of_window(TRAIL_PACER_LOCAL, 0)))
-    return;
-  if (ticket->own_began_ms < 0) (void)trail_pacer_word_swap(&pace->own, &none, one);
+  if (window.name == TRAIL_PACER_LOCAL) {
+    if (ticket->probe) open_own_window(lesson);
+  } else if (window.name == TRAIL_PACER_UNKNOWN || in_vain) {
+    uint64_t local = trail_pacer_word_of_window(TRAIL_PACER_LOCAL, 0);
+    if (trail_pacer_word_swap(&pace->window, &word, local)) open_own_window(lesson);
+  }
 }
 
 /* ---- a refusal ------------------------------------------------------------------------------- */
@@ -218,6 +231,15 @@ static void fill_window(const struct lesson *lesson) {
   }
 }
 
+/* A silent server has told when its next window begins: ours is over too, and begins with it. */
+static void close_own_window(const struct lesson *lesson) {
+  uint64_t window = trail_pacer_word_read(&lesson->pace->window);
+  uint64_t own = trail_pacer_word_read(&lesson->pace->own);
+  if (trail_pacer_word_window(window).name != TRAIL_PACER_LOCAL) return;
+  if (lesson->answer->retry_after_ms < 0) return;
+  (void)trail_pacer_word_swap(&lesson->pace->own, &own, 0);
+}
+
 /* ---- asked from outside ---------------------------------------------------------------------- */
 
 void trail_pacer_feedback(struct trail_pace *pace, const struct trail_pacer_config *config,
@@ -234,6 +256,7 @@ void trail_pacer_feedback(struct trail_pace *pace, const struct trail_pacer_conf
     stop_everybody(&lesson);
     remember_refusal(&lesson, told);
     if (told && answer->rate.remaining == 0) fill_window(&lesson);
+    if (!told) close_own_window(&lesson);
   } else if (!told && answer->http_status > 0) {
     learn_silence(&lesson);
   }

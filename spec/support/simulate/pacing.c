@@ -1,0 +1,110 @@
+/* Judges the pacer in simulated time, one row a scenario:
+ *
+ *     pacing [seeds [name...]]      (4 seeds; 20 are what the model's figures were made with)
+ *
+ * Each row runs at the contract's spread of a quarter and at the half the model was tried with, and is
+ * held against the model: `used` is the share of the budget used per server window, `429` what a run
+ * was refused. Ends with 1 where a row is worse than the model's, or than the goal of one the model did
+ * not have. "Worse" allows for chance: three standard errors of a mean of so many runs, the deviation
+ * of one run being taken from the distance between the model's mean and its worst run of 20 (1.9
+ * deviations), and 0.0005. Where the model was never refused, a single 429 is worse.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "world.h"
+
+#define MODEL_RUNS 20
+#define WORST_OF_20 1.9
+
+struct row {
+  const char *name;
+  double used, used_worst; /* the model's mean, and its worst run */
+  unsigned refused;        /* in its 20 runs */
+  bool goal;               /* the model had no such row: these are what we ask of it */
+  struct scenario scenario;
+};
+
+#define HOUR 3600.0
+#define KILLS .kill_every = 0.2
+#define KILLS_AND_CLOCK KILLS, .clock = -HOUR
+#define SLOW KILLS_AND_CLOCK, .round_trip = 0.3
+
+static const struct row rows[] = {
+#include "rows.h"
+};
+
+struct summary {
+  double used, used_worst, window_worst, first_hundred, refused;
+};
+
+static bool try_row(const struct row *row, double spread, unsigned seeds, struct summary *summary) {
+  *summary = (struct summary){.used_worst = 9, .window_worst = 9};
+  for (unsigned seed = 0; seed < seeds; seed++) {
+    struct scenario scenario = row->scenario;
+    struct outcome outcome;
+    scenario.config.spread = spread;
+    if (!world_run(&scenario, 1000 + seed, &outcome)) return false;
+    summary->used += outcome.used / seeds;
+    summary->refused += (double)outcome.refused / seeds;
+    summary->first_hundred += outcome.first_hundred / seeds;
+    summary->used_worst = fmin(summary->used_worst, outcome.used);
+    summary->window_worst = fmin(summary->window_worst, outcome.used_min);
+  }
+  return true;
+}
+
+static double tolerance_used(const struct row *row, unsigned seeds) {
+  double deviation = (row->used - row->used_worst) / WORST_OF_20;
+  return 0.0005 + 3 * deviation * sqrt(1.0 / seeds + 1.0 / MODEL_RUNS);
+}
+
+static double most_refused(const struct row *row, unsigned seeds) {
+  double a_run = (double)row->refused / MODEL_RUNS;
+  return a_run + 3 * sqrt(a_run * (1.0 / seeds + 1.0 / MODEL_RUNS));
+}
+
+static bool is_worse(const struct row *row, const struct summary *summary, unsigned seeds) {
+  return summary->used < row->used - tolerance_used(row, seeds) ||
+         summary->refused > most_refused(row, seeds) + 1e-9;
+}
+
+static bool judge(const struct row *row, unsigned seeds) {
+  static const double spreads[] = {TRAIL_PACER_DEFAULT_SPREAD, 0.5};
+  bool worse = false;
+  for (size_t i = 0; i < sizeof spreads / sizeof *spreads; i++) {
+    struct summary summary;
+    if (!try_row(row, spreads[i], seeds, &summary)) return false;
+    bool bad = is_worse(row, &summary, seeds);
+    printf("%-46s %.2f  used %.4f (%s %.4f, worst run %.4f, window %.3f)  429 %.2f (%s %.2f)  "
+           "100 in %.2f s%s\n",
+           i ? "" : row->name, spreads[i], summary.used, row->goal ? "goal" : "model", row->used,
+           summary.used_worst, summary.window_worst, summary.refused,
+           row->goal ? "goal" : "model", (double)row->refused / MODEL_RUNS, summary.first_hundred,
+           bad ? "  WORSE" : "");
+    worse |= bad;
+  }
+  fflush(stdout);
+  return !worse;
+}
+
+static bool is_wanted(const struct row *row, int count, char **names) {
+  for (int i = 0; i < count; i++)
+    if (strstr(row->name, names[i])) return true;
+  return count == 0;
+}
+
+int main(int argc, char **argv) {
+  unsigned seeds = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : 4;
+  unsigned worse = 0, judged = 0;
+  if (!seeds) return 2;
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    if (!is_wanted(&rows[i], argc - 2, argv + 2)) continue;
+    worse += !judge(&rows[i], seeds);
+    judged++;
+  }
+  printf("simulate-pacing: %u scenarios, %u worse than the model\n", judged, worse);
+  return worse || !judged ? 1 : 0;
+}

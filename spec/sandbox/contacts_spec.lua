@@ -132,7 +132,7 @@ describe("the sandbox's contacts", function()
     end)
 
     it("are refused while the first request is at work", function()
-      sb:script({ { delay = 0.2, match = "POST /contacts" } })
+      sb:script({ { delay = 0.5, match = "POST /contacts" } })
       local opts = { key = sb.key, body = '{"name":"A"}', headers = { "Idempotency-Key: k1" } }
       local first = talk.send(sb, "POST", "/contacts", opts)
       assert.is_true(talk.eventually(function() return #sb:log() == 1 end))

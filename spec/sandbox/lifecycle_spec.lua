@@ -34,9 +34,7 @@ describe("a started sandbox", function()
   it("keeps its folder to itself", function()
     local sb = started()
     finally(function() sb:stop() end)
-    local pipe = io.popen("stat -c %a " .. sb.folder)
-    assert.equal("700", pipe:read("*l"))
-    pipe:close()
+    assert.same({ "700" }, talk.lines("stat -c %a " .. sb.folder))
   end)
 
   it("is gone when stop returns", function()
@@ -94,6 +92,88 @@ describe("a started sandbox", function()
     sb = nil -- luacheck: ignore
     collectgarbage()
     collectgarbage()
+    assert.is_nil(talk.connect(url))
+    assert.is_false(talk.exists(folder))
+  end)
+
+  it("is left alone by the forks of its process, which may steer it all the same", function()
+    local process = require("trailmark_testing").process
+    local sb = started()
+    finally(function() sb:stop() end)
+    local pid = process.fork()
+    if pid == 0 then
+      sb:script({ { status = 503 } })
+      sb:stop()
+      sb = nil
+      collectgarbage()
+      collectgarbage()
+      process.exit(7)
+    end
+    assert.equal(7, process.wait(pid))
+    assert.equal(503, talk.ask(sb, "GET", "/workspaces/me").status)
+    assert.equal(200, talk.ask(sb, "GET", "/workspaces/me").status)
+    assert.equal(2, #sb:log())
+  end)
+
+  it("holds none of its caller's descriptors", function()
+    local path = os.tmpname()
+    local files = {}
+    for i = 1, 40 do
+      files[i] = assert(io.open(path, "r"))
+    end
+    local sb = started()
+    finally(function()
+      sb:stop()
+      os.remove(path)
+      for _, file in ipairs(files) do
+        file:close()
+      end
+    end)
+    local nginx = talk.nginx_pid(sb.folder)
+    local pids = talk.lines("echo " .. nginx .. "; ps -o ppid= -p " .. nginx
+      .. "; ps -o pid= --ppid " .. nginx)
+    assert.equal(3, #pids)
+    for _, pid in ipairs(pids) do
+      local held = table.concat(talk.lines("ls -l /proc/" .. tonumber(pid) .. "/fd"), "\n")
+      assert.matches("/dev/null", held)
+      assert.is_nil(held:find(path, 1, true))
+    end
+  end)
+
+  it("serves without the rights of root", function()
+    local sb = started()
+    finally(function() sb:stop() end)
+    local workers = talk.lines("ps -o uid= --ppid " .. talk.nginx_pid(sb.folder))
+    assert.equal(1, #workers)
+    assert.not_equal(0, tonumber(workers[1]))
+  end)
+
+  it("can be started by a user without rights", function()
+    if talk.lines("id -u")[1] ~= "0" then
+      return -- as all other specs here show
+    end
+    local drop = "setpriv --reuid=65534 --regid=65534 --clear-groups"
+    if talk.lines(drop .. " test -x " .. talk.interpreter() .. " && echo yes")[1] ~= "yes" then
+      return pending("this Lua is out of others' reach")
+    end
+    local source = debug.getinfo(sandbox.start, "S").source:match("^@(.*)/trailmark/sandbox/init")
+    local copy = talk.lines("folder=$(mktemp -d); cp -rL " .. source .. "/trailmark $folder;"
+      .. "chmod -R a+rX $folder; echo $folder")[1]
+    local child = talk.child(([[
+      package.path = "%s/?.lua;%s/?/init.lua"
+      local sb = assert(require("trailmark.sandbox").start({ https = true }))
+      io.stdout:setvbuf("line")
+      print(sb.url .. " " .. sb.http_url .. " " .. sb.folder)
+      io.read()
+    ]]):format(copy, copy), nil, drop)
+    finally(function()
+      child:finish()
+      os.execute("rm -rf " .. copy)
+    end)
+    local url, http_url, folder = child:expect("^(%S+) (%S+) (%S+)$")
+    assert.equal(401, talk.ask({ http_url = http_url }, "GET", "/x", { key = false }).status)
+    child:nudge()
+    child:rest()
     assert.is_nil(talk.connect(url))
     assert.is_false(talk.exists(folder))
   end)
@@ -213,10 +293,7 @@ describe("the end of a sandbox's process", function()
 
   it("ends nginx even when the keeper was killed; stop removes the folder", function()
     local child, url, folder, nginx = running("io.read() sb:stop()")
-    local pipe = io.popen(("ps -o ppid= -p %s"):format(nginx))
-    local keeper = pipe:read("*n")
-    pipe:close()
-    os.execute(("kill -9 %d"):format(keeper))
+    os.execute("kill -9 " .. talk.lines("ps -o ppid= -p " .. nginx)[1])
     assert.is_true(talk.eventually(function() return not talk.alive(nginx) end))
     assert.is_true(talk.eventually(function() return not talk.connect(url) end))
     assert.is_true(talk.exists(folder))

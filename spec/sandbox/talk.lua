@@ -86,16 +86,23 @@ function talk.raw(url, bytes)
   return text or partial
 end
 
--- The interpreter that runs the specs.
-local function interpreter()
+--- What a command prints, line by line.
+function talk.lines(command)
+  local lines, pipe = {}, assert(io.popen(command, "r"))
+  for line in pipe:lines() do
+    lines[#lines + 1] = line
+  end
+  pipe:close()
+  return lines
+end
+
+--- The path of the interpreter that runs the specs.
+function talk.interpreter()
   local first = 0
   while arg[first - 1] do
     first = first - 1
   end
-  local pipe = io.popen("command -v " .. arg[first])
-  local path = pipe:read("*l")
-  pipe:close()
-  return path
+  return talk.lines("command -v " .. arg[first])[1]
 end
 
 local function quote(text)
@@ -106,12 +113,14 @@ end
 --- standard input waits for `nudge`. To be ended with `finish`, whatever happens.
 ---@param code string
 ---@param environment string? more environment, such as "NAME=value"
-function talk.child(code, environment)
+---@param runner string? a command that runs the interpreter, given as its arguments
+function talk.child(code, environment, runner)
   local fifo = os.tmpname()
   os.execute("rm -f " .. fifo .. "; mkfifo " .. fifo)
   local input = assert(io.open(fifo, "r+"))
-  local inner = ("echo $$; export LUA_PATH=%s LUA_CPATH=%s %s; exec %s -e %s"):format(
-    quote(package.path), quote(package.cpath), environment or "", quote(interpreter()), quote(code))
+  local inner = ("echo $$; export LUA_PATH=%s LUA_CPATH=%s %s; exec %s %s -e %s"):format(
+    quote(package.path), quote(package.cpath), environment or "", runner or "",
+    quote(talk.interpreter()), quote(code))
   local command = ("exec setsid sh -c %s <%s 2>&1"):format(quote(inner), fifo)
   local output = io.popen(command, "r")
   local pid = tonumber(output:read("*l"))
@@ -155,6 +164,16 @@ function child:finish()
     self:kill("KILL")
     self.output:close()
   end
+end
+
+--- Whether a Date header tells a time from `first` to `last`.
+function talk.is_date(header, first, last)
+  for time = first, last do
+    if header == os.date("!%a, %d %b %Y %H:%M:%S GMT", time) then
+      return true
+    end
+  end
+  return false
 end
 
 --- Waits for what happens in another process without telling us; ten seconds at most.

@@ -9,7 +9,6 @@
 -- Formats: server/orders.lua and server/record.lua.
 
 local cjson = require("cjson").new()
-local host = require("trailmark.sandbox.host")
 
 local control = {}
 control.__index = control
@@ -46,7 +45,6 @@ end
 --- Gives an order; it holds for every request sent from now on.
 ---@param order table `what` and its arguments
 function control:give(order)
-  order.at = host.uptime()
   self.orders:write(cjson.encode(order), "\n")
   self.orders:flush()
 end

@@ -279,7 +279,8 @@ function Sandbox:rotate(key, overlap)
   end
   local fresh = new_key()
   self.keys[fresh] = true
-  controlled(self):give({ what = "rotate", key = key, fresh = fresh, overlap = overlap })
+  local ends = host.uptime() + overlap
+  controlled(self):give({ what = "rotate", key = key, fresh = fresh, ends = ends })
   return fresh
 end
 

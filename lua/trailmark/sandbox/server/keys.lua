@@ -15,12 +15,12 @@ function keys:add(key, scope, workspace)
   self.known[key] = { scope = scope, workspace = workspace }
 end
 
---- `fresh` joins `key`, which stays good for `overlap` seconds from `now` on.
-function keys:rotate(key, fresh, overlap, now)
+--- `fresh` joins `key`, which stays good until `ends`.
+function keys:rotate(key, fresh, ends)
   local old = self.known[key]
   if old then
     self:add(fresh, old.scope, old.workspace)
-    old.ends = now + overlap
+    old.ends = ends
   end
 end
 

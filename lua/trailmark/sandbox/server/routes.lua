@@ -32,7 +32,7 @@ local function get_billing(call)
 end
 
 local function list_contacts(call)
-  local page, problem = pages.read(call.workspace.contacts, call.args)
+  local page, problem = pages.read(call.workspace.contacts, call.args())
   if not page then
     return answer.refusal(call, 400, "invalid_parameter", problem)
   end
@@ -72,7 +72,7 @@ local function create_contact(call)
     return refusal
   end
   call:pause()
-  local contact = call.workspace.contacts:create(fields, cjson.null, call.time_text)
+  local contact = call.workspace.contacts:create(fields, cjson.null, call.time_text())
   call.effect = "created"
   return answer.new(201, cjson.encode(contact), { Location = "/v1/contacts/" .. contact.id })
 end
@@ -93,7 +93,7 @@ local function update_contact(partial)
     if not list:find(id) then
       return not_found(call)
     end
-    local contact = list:update(id, fields, cjson.null, call.time_text, partial)
+    local contact = list:update(id, fields, cjson.null, call.time_text(), partial)
     call.effect = "updated"
     return answer.new(200, cjson.encode(contact))
   end

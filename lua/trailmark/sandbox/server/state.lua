@@ -56,7 +56,7 @@ function obey.key(self, order)
 end
 
 function obey.rotate(self, order)
-  self.keys:rotate(order.key, order.fresh, order.overlap, order.at)
+  self.keys:rotate(order.key, order.fresh, order.ends)
 end
 
 function obey.revoke(self, order)

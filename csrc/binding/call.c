@@ -135,9 +135,9 @@ static int push_end(lua_State *L, enum trail_inline_end end, enum trail_inline_e
   return 1;
 }
 
-/* call:wait([seconds]) -> true: done; false: the time ran out; nil: wait again, for a signal came or the
- * client has events to deliver;
- * "key" or "fallback": that function has to be asked, then client:key_answered(), then wait again */
+/* call:wait([seconds]) -> true: done; false: the time ran out; nil: wait again, for a signal came
+ * or the client has events to deliver; "key" or "fallback": that function has to be asked, then
+ * client:key_answered(), then wait again */
 static int wait(lua_State *L) {
   struct trail_call *call = check(L);
   int64_t until_us = until(L, 2);

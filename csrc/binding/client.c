@@ -124,7 +124,8 @@ static int set_key(lua_State *L) {
   return key_result(L, status, &fault);
 }
 
-/* client:set_fallback(key|nil): a key, or nothing where a function will give it -> true | nil, why */
+/* client:set_fallback(key|nil): a key, or nothing where a function will give it -> true | nil, why
+ */
 static int set_fallback(lua_State *L) {
   struct trail_client *client = trail_client_check(L, 1);
   struct trail_key_fault fault = {""};
@@ -241,11 +242,16 @@ static int collect(lua_State *L) {
 
 void trail_client_register(lua_State *L) {
   static const luaL_Reg methods[] = {
-      {"start", trail_call_start},    {"set_key", set_key}, {"use_key_variable", use_key_variable},
-      {"use_key_file", use_key_file}, {"set_fallback", set_fallback},
+      {"start", trail_call_start},
+      {"set_key", set_key},
+      {"use_key_variable", use_key_variable},
+      {"use_key_file", use_key_file},
+      {"set_fallback", set_fallback},
       {"key_answered", key_answered},
-      {"rate", rate},       {"next_event", next_event},
-      {"close", close_client},        {NULL, NULL},
+      {"rate", rate},
+      {"next_event", next_event},
+      {"close", close_client},
+      {NULL, NULL},
   };
   trail_compat_metatable(L, CLIENT, methods, collect);
   lua_pushcfunction(L, create);

@@ -13,7 +13,8 @@
 
 __attribute__((visibility("default"))) int luaopen_trailmark_core(lua_State *L);
 
-/* has_variable(name) -> whether the environment has it, and it is not empty; its value stays where it is */
+/* has_variable(name) -> whether the environment has it, and it is not empty; its value stays where
+ * it is */
 static int has_variable(lua_State *L) {
   const char *value = getenv(luaL_checkstring(L, 1));
   lua_pushboolean(L, value && *value);

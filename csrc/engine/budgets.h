@@ -4,7 +4,8 @@
 
 #include "policy/retry_budget.h"
 
-/* Made at the first request for it, and kept for the life of the process. NULL: no memory. Thread-safe. */
+/* Made at the first request for it, and kept for the life of the process. NULL: no memory.
+ * Thread-safe. */
 struct trail_retry_budget *trail_budgets_find(const char *origin);
 
 #endif

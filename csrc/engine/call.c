@@ -83,6 +83,7 @@ enum trail_status trail_call_create(struct trail_client *client, const struct tr
   call->timeout_us = spec->timeout_us;
   call->deadline_us = spec->deadline_us;
   call->retries = spec->retries < TRAIL_RETRIES_MAX ? spec->retries : TRAIL_RETRIES_MAX;
+  call->priority = spec->priority;
   call->retry_after_ms = -1;
   call->outcome = TRAIL_OUTCOME_NOT_SENT;
   trail_answer_init(&call->answer, client->profile.max_response_bytes);
@@ -107,7 +108,8 @@ void trail_call_remember(struct trail_call *call, int http_status, enum trail_st
                          int64_t elapsed_us) {
   if (!call->history) {
     if (kind == TRAIL_OK) return; /* the usual case costs nothing */
-    call->history = trail_memory_zalloc(call->retries + 1 + TRAIL_KEY_TRIES_MAX, sizeof *call->history);
+    call->history =
+        trail_memory_zalloc(call->retries + 1 + TRAIL_KEY_TRIES_MAX, sizeof *call->history);
     if (!call->history) return; /* the error itself is not lost for want of its history */
   }
   if (call->attempts == 0 || call->attempts > call->retries + 1 + TRAIL_KEY_TRIES_MAX) return;

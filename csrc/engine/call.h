@@ -20,14 +20,15 @@
 #include "policy/method.h"
 #include "policy/verdict.h"
 
-#define TRAIL_KEY_TRIES_MAX 3 /* beyond the retries: the source's new key, the fallback, once more */
+#define TRAIL_KEY_TRIES_MAX \
+  3 /* beyond the retries: the source's new key, the fallback, once more */
 
 enum trail_call_state {
   TRAIL_CALL_NEW,
-  TRAIL_CALL_QUEUED,      /* waits for a place in its client's lane */
+  TRAIL_CALL_QUEUED,       /* waits for a place in its client's lane */
   TRAIL_CALL_AWAITING_KEY, /* waits for a key that works */
-  TRAIL_CALL_IN_FLIGHT,   /* has a transfer */
-  TRAIL_CALL_BACKING_OFF, /* waits before its next attempt */
+  TRAIL_CALL_IN_FLIGHT,    /* has a transfer */
+  TRAIL_CALL_BACKING_OFF,  /* waits before its next attempt */
   TRAIL_CALL_DONE
 };
 
@@ -49,6 +50,7 @@ struct trail_call_spec {
   struct trail_slice idempotency_key; /* empty: none */
   int64_t timeout_us, deadline_us;
   uint32_t retries;
+  enum trail_pacer_priority priority;
 };
 
 struct trail_history {
@@ -67,6 +69,10 @@ struct trail_call {
   struct trail_call *previous, *next;           /* among the engine's live calls */
   struct trail_call *lane_previous, *lane_next; /* in the client's lane, or awaiting its key */
   struct trail_transfer *transfer;
+  enum trail_pacer_priority priority;
+  struct trail_pacer_ticket ticket; /* of the current attempt */
+  bool admitted;                    /* the ticket is out */
+  bool held_back;                   /* the pacer made it wait, since it was last admitted */
 
   enum trail_method method;
   char *url;
@@ -84,7 +90,7 @@ struct trail_call {
   int64_t started_us; /* the current attempt */
   int64_t waited_us;  /* before the current attempt */
   uint32_t attempts;
-  uint32_t key_tries; /* of them those that only another key made necessary */
+  uint32_t key_tries;            /* of them those that only another key made necessary */
   struct trail_history *history; /* `attempts` entries; NULL while all went well */
 
   /* The result, once done. */

@@ -30,7 +30,8 @@ static enum trail_status build(struct trail_client *client,
   if (status != TRAIL_OK) return status;
   client->retry_budget = trail_budgets_find(client->origin.text);
   client->headers = trail_memory_copy(options->headers.bytes, options->headers.size);
-  if (!client->headers || !client->retry_budget || !copy(options->ca_file, &profile->ca_file) || !copy(options->proxy, &profile->proxy) ||
+  if (!client->headers || !client->retry_budget || !copy(options->ca_file, &profile->ca_file) ||
+      !copy(options->proxy, &profile->proxy) ||
       !copy(options->pinned_public_key, &profile->pinned_public_key))
     return TRAIL_NO_MEMORY;
   profile->id = atomic_fetch_add(&profiles_made, 1) + 1;

@@ -19,6 +19,7 @@
 #include "net/transport.h"
 #include "policy/backoff.h"
 #include "policy/field.h"
+#include "policy/pacer.h"
 
 #define TRAIL_RETRIES_MAX 20
 
@@ -34,6 +35,9 @@ struct trail_client_options {
   uint32_t concurrency;
   size_t max_response_bytes;
   bool events; /* record them */
+  bool paced;  /* false: requests leave as they come */
+  struct trail_pacer_config pacing;
+  enum trail_pacer_priority priority;
 };
 
 /* The latest rate-limit fields, and when they came. */
@@ -45,9 +49,16 @@ struct trail_rate_view {
   int64_t seen_wall_ms;
 };
 
+/* Calls of one priority, first come, first served. Only the first one waits on the pacer. */
+struct trail_line {
+  struct trail_call *first, *last;
+  int64_t ask_again_us; /* what the pacer said to the first; 0: it was not asked */
+};
+
 struct trail_lane {
-  struct trail_call *first, *last; /* waiting for a place */
+  struct trail_line lines[TRAIL_PACER_HIGH + 1]; /* by priority; higher ones go first */
   uint32_t in_flight;
+  uint32_t queued;
   bool listed; /* in the engine's list of lanes that have calls waiting */
   struct trail_client *next;
 };
@@ -55,8 +66,8 @@ struct trail_lane {
 /* Calls that wait until a key is known to work, or for the function that gives one. */
 struct trail_key_wait {
   struct trail_call *first, *last;
-  struct trail_call *trial;       /* the one call that tries an unproven key */
-  enum trail_key_verdict asking;  /* ASK or ASK_FALLBACK: a function has to be asked */
+  struct trail_call *trial;      /* the one call that tries an unproven key */
+  enum trail_key_verdict asking; /* ASK or ASK_FALLBACK: a function has to be asked */
 };
 
 struct trail_client {
@@ -67,6 +78,7 @@ struct trail_client {
   char *headers; /* lines ended by NUL, the list by an empty one */
   struct trail_keyring keyring;
   struct trail_retry_budget *retry_budget; /* its origin's, shared with other clients */
+  struct trail_pace *pace; /* what all who share the budget know of it; NULL: not paced */
   struct trail_rate_view rate;
   struct trail_lane lane;
   struct trail_key_wait key_wait;

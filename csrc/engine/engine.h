@@ -35,8 +35,8 @@ void trail_engine_cancel_client(struct trail_engine *engine, struct trail_client
                                 enum trail_status why, int64_t now_us);
 
 /* What a function should be asked for before the client's calls can go on: TRAIL_KEY_ASK,
- * TRAIL_KEY_ASK_FALLBACK or TRAIL_KEY_GIVE_UP (nothing). The answer, taken by the keyring or failed, is
- * told by the second. */
+ * TRAIL_KEY_ASK_FALLBACK or TRAIL_KEY_GIVE_UP (nothing). The answer, taken by the keyring or
+ * failed, is told by the second. */
 enum trail_key_verdict trail_engine_key_question(const struct trail_client *client);
 void trail_engine_key_answered(struct trail_engine *engine, struct trail_client *client,
                                int64_t now_us);

@@ -64,8 +64,7 @@ enum trail_status trail_keyring_set(struct trail_keyring *keyring, enum trail_ke
   return TRAIL_OK;
 }
 
-enum trail_status trail_keyring_use_environment(struct trail_keyring *keyring,
-                                                const char *variable,
+enum trail_status trail_keyring_use_environment(struct trail_keyring *keyring, const char *variable,
                                                 struct trail_key_fault *fault) {
   static const char label[] = "environment variable";
   const char *value = getenv(variable);

@@ -1,10 +1,10 @@
 /* A client's keys: where the current one comes from, and what to do when it is rejected.
  *
  * A file is looked at once a second at most and read again when it changed; what cannot be read any
- * more leaves the last key in place (a worker that dropped its privileges keeps working). After a 401
- * comes, in this order: a key that somebody has put in place meanwhile, the source read once more, the
- * fallback key. A key that came in so is `unproven` until an answer accepts it; the engine lets one
- * call try it while the others wait. The key that worked stays the current one.
+ * more leaves the last key in place (a worker that dropped its privileges keeps working). After a
+ * 401 comes, in this order: a key that somebody has put in place meanwhile, the source read once
+ * more, the fallback key. A key that came in so is `unproven` until an answer accepts it; the
+ * engine lets one call try it while the others wait. The key that worked stays the current one.
  */
 #ifndef TRAIL_ENGINE_KEYRING_H
 #define TRAIL_ENGINE_KEYRING_H
@@ -12,11 +12,11 @@
 #include "engine/key.h"
 #include "engine/key_file.h"
 
-#define TRAIL_KEY_SOURCE_LIST(X)           \
-  X(NONE, "none")                          \
-  X(OPTION, "option key")                  \
-  X(ENVIRONMENT, "environment variable")   \
-  X(FILE, "key_file")                      \
+#define TRAIL_KEY_SOURCE_LIST(X)         \
+  X(NONE, "none")                        \
+  X(OPTION, "option key")                \
+  X(ENVIRONMENT, "environment variable") \
+  X(FILE, "key_file")                    \
   X(FUNCTION, "function key")
 
 enum trail_key_source {
@@ -39,7 +39,7 @@ struct trail_keyring {
   char *name; /* the file's path or the variable's name; NULL otherwise */
   struct trail_key current;
   struct trail_key other;
-  bool swapped;      /* the current key is the one given as fallback_key */
+  bool swapped;       /* the current key is the one given as fallback_key */
   bool fallback_asks; /* fallback_key is a function */
   bool unproven;
   unsigned stage; /* how far the present rejection has got */
@@ -64,7 +64,8 @@ TRAIL_MUST_USE enum trail_status trail_keyring_set_fallback(struct trail_keyring
                                                             struct trail_slice key,
                                                             struct trail_key_fault *fault);
 
-/* Before a request: looks at the file when a second has passed. The line is borrowed; NULL: none. */
+/* Before a request: looks at the file when a second has passed. The line is borrowed; NULL: none.
+ */
 struct trail_secret *trail_keyring_authorization(struct trail_keyring *keyring, int64_t now_us);
 
 /* An answer that is no 401 came for a request with this line. */

@@ -402,12 +402,10 @@ static int question(lua_State *L) {
 /* client:look() -> { in_flight=, holders=, queued= } */
 static int look(lua_State *L) {
   const struct trail_client *client = check_client(L, 1);
-  int queued = 0;
-  for (const struct trail_call *at = client->lane.first; at; at = at->lane_next) queued++;
   lua_createtable(L, 0, 3);
   set_number(L, "in_flight", client->lane.in_flight);
   set_number(L, "holders", client->holders);
-  set_number(L, "queued", queued);
+  set_number(L, "queued", client->lane.queued);
   return 1;
 }
 

@@ -1,0 +1,40 @@
+/* The states of a call's life, and the one place where they change. For the engine's own files.
+ *
+ * new -> queued -> in flight -> done, with ways back from in flight to queued over backing off or
+ * awaiting a key. Entering a state puts the call into its line and sets its timer; leaving takes
+ * both away. Whoever finishes a call may find it freed afterwards.
+ */
+#ifndef TRAIL_ENGINE_LIFE_H
+#define TRAIL_ENGINE_LIFE_H
+
+#include "engine/call.h"
+#include "engine/client.h"
+
+struct trail_engine {
+  struct trail_transport *transport;
+  struct trail_timers timers;
+  struct trail_call *first; /* live calls, newest first */
+  size_t live;
+  struct trail_client *waiting; /* clients whose lanes have calls queued */
+  bool learnt;                  /* an answer may have changed what the pacer says */
+};
+
+/* `until_us` is when the state ends by itself: an attempt's or a wait's end, never after the
+ * deadline. */
+void trail_life_enter(struct trail_engine *engine, struct trail_call *call,
+                      enum trail_call_state state, int64_t until_us);
+
+void trail_life_finish(struct trail_engine *engine, struct trail_call *call,
+                       enum trail_status result, int64_t now_us);
+/* Finishes it as a failure found on our side; its transfer, if any, is stopped and told in the
+ * answer. */
+void trail_life_fail(struct trail_engine *engine, struct trail_call *call, enum trail_status why,
+                     int64_t now_us);
+
+/* What an earlier attempt answered is in the history, and no part of what comes now. */
+void trail_life_forget_answer(struct trail_call *call);
+
+/* The attempt that has just ended, for the verdict. */
+struct trail_attempt trail_life_describe(const struct trail_call *call, enum trail_status kind);
+
+#endif

@@ -1,0 +1,14 @@
+/* The events of a call's life, as the listener of its client will see them. */
+#ifndef TRAIL_ENGINE_NOTE_H
+#define TRAIL_ENGINE_NOTE_H
+
+#include "engine/call.h"
+
+void trail_note_request(struct trail_call *call);
+void trail_note_response(struct trail_call *call, enum trail_status kind, int64_t now_us);
+void trail_note_retry(struct trail_call *call, enum trail_status kind, int64_t wait_us);
+void trail_note_pace(struct trail_call *call, int64_t wait_us);
+void trail_note_key(struct trail_call *call);
+void trail_note_error(struct trail_call *call);
+
+#endif

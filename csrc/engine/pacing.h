@@ -1,0 +1,14 @@
+/* Calls and the pacer (policy/pacer): who asks it, when again, and what it is told. */
+#ifndef TRAIL_ENGINE_PACING_H
+#define TRAIL_ENGINE_PACING_H
+
+#include "engine/life.h"
+
+/* Asks for the first call of a line. False: it waits, or has ended because no wait fits its
+ * deadline. */
+bool trail_pacing_admits(struct trail_engine *engine, struct trail_line *line, int64_t now_us);
+
+/* The attempt has ended, or did not begin: its ticket comes back, with what the answer says. */
+void trail_pacing_return(struct trail_engine *engine, struct trail_call *call, int64_t now_us);
+
+#endif

@@ -69,8 +69,11 @@ local function uptime()
   return seconds
 end
 
--- Some containers show an uptime of their own in /proc.
+-- Some containers show an uptime of their own in /proc; else the difference is its missing digits.
 local boot_offset = clock(CLOCK_BOOTTIME) - uptime()
+if math.abs(boot_offset) < 0.1 then
+  boot_offset = 0
+end
 
 --- Seconds on a clock that nobody can step, in line with /proc/uptime, which is the only clock
 --- with fractions that a plain Lua can read: the sandbox's orders are stamped with it.

@@ -1,5 +1,7 @@
 local buffer = require("trailmark_testing").buffer
 
+local FIRST = 512 -- the smallest storage
+
 local function new(limit, text)
   local made = buffer.new(limit)
   if text then assert.equal("ok", buffer.append(made, text)) end
@@ -31,7 +33,7 @@ describe("buffer", function()
   end)
 
   it("is filled to its limit and not beyond, and a refused append changes nothing", function()
-    for limit = 1, 130 do
+    for limit = 1, FIRST + 10 do
       local made = new(limit, ("x"):rep(limit - 1))
       assert.equal("too_large", buffer.append(made, "yz"))
       assert.equal("ok", buffer.append(made, "y"))
@@ -39,7 +41,7 @@ describe("buffer", function()
       local text, capacity, ended = buffer.read(made)
       assert.equal(("x"):rep(limit - 1) .. "y", text)
       assert.is_true(ended)
-      assert.is_true(capacity <= math.max(limit + 1, 64))
+      assert.is_true(capacity <= math.max(limit + 1, FIRST))
     end
   end)
 
@@ -55,27 +57,28 @@ describe("buffer", function()
 
   it("doubles its storage", function()
     local made, seen = new(100000), {}
-    for _ = 1, 1000 do
+    for _ = 1, 8 * FIRST - 1 do
       assert.equal("ok", buffer.append_byte(made, 97))
       seen[select(2, buffer.read(made))] = true
     end
-    assert.same({ [64] = true, [128] = true, [256] = true, [512] = true, [1024] = true }, seen)
+    assert.same({ [FIRST] = true, [2 * FIRST] = true, [4 * FIRST] = true, [8 * FIRST] = true },
+      seen)
   end)
 
   it("grows only when the bytes and their NUL do not fit", function()
-    local made = new(1000, ("x"):rep(63))
-    assert.equal(64, (select(2, buffer.read(made))))
+    local made = new(10000, ("x"):rep(FIRST - 1))
+    assert.equal(FIRST, (select(2, buffer.read(made))))
     assert.equal("ok", buffer.append(made, "y"))
-    assert.equal(128, (select(2, buffer.read(made))))
+    assert.equal(2 * FIRST, (select(2, buffer.read(made))))
   end)
 
   it("is as before when there is no memory", function()
-    local made = new(1000, ("x"):rep(63))
+    local made = new(10000, ("x"):rep(FIRST - 1))
     assert.equal("no_memory", buffer.append_starved(made, "y"))
-    assert.equal(("x"):rep(63), (buffer.read(made)))
+    assert.equal(("x"):rep(FIRST - 1), (buffer.read(made)))
     assert.equal("no_memory", buffer.append_starved(new(10), "y"))
     assert.equal("ok", buffer.append(made, "y"))
-    assert.equal(("x"):rep(63) .. "y", (buffer.read(made)))
+    assert.equal(("x"):rep(FIRST - 1) .. "y", (buffer.read(made)))
   end)
 
   it("gives its bytes away once", function()

@@ -20,19 +20,24 @@
   X(credential) \
   X(engine) \
   X(field) \
+  X(fork_mark) \
   X(head) \
   X(http_date) \
   X(json_mark) \
   X(json_number) \
   X(json_text) \
   X(link) \
+  X(memory) \
   X(memory_scan) \
   X(method) \
   X(origin) \
   X(process) \
+  X(random) \
   X(retry_budget) \
+  X(secret) \
   X(status) \
   X(target) \
+  X(timers) \
   X(uuid) \
   X(verdict)
 /* clang-format on */

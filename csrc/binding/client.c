@@ -129,8 +129,10 @@ static int set_key(lua_State *L) {
 static int set_fallback(lua_State *L) {
   struct trail_client *client = trail_client_check(L, 1);
   struct trail_key_fault fault = {""};
-  client->keyring.fallback_asks = lua_isnoneornil(L, 2);
-  if (client->keyring.fallback_asks) return key_result(L, TRAIL_OK, &fault);
+  if (lua_isnoneornil(L, 2)) {
+    client->keyring.fallback_asks = true; /* and stays so, whatever it gives */
+    return key_result(L, TRAIL_OK, &fault);
+  }
   struct trail_slice key;
   key.bytes = luaL_checklstring(L, 2, &key.size);
   return key_result(L, trail_keyring_set_fallback(&client->keyring, key, &fault), &fault);

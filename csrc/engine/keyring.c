@@ -10,6 +10,9 @@
 /* Calls that were in flight with the same bad key come back one after the other. */
 #define GIVEN_UP_FOR_US 1000000
 
+/* How far the present rejection has got. */
+enum stage { STAGE_FRESH, STAGE_ASKED, STAGE_TRIED_OTHER, STAGE_ASKED_FALLBACK, STAGE_EXHAUSTED };
+
 static const char *const source_names[] = {
 #define TRAIL_KEY_SOURCE_NAME(name, text) text,
     TRAIL_KEY_SOURCE_LIST(TRAIL_KEY_SOURCE_NAME)
@@ -29,12 +32,25 @@ void trail_keyring_clear(struct trail_keyring *keyring) {
 
 /* ---- sources --------------------------------------------------------------------------------- */
 
-/* Another key is in place: what was known of the old one does not count. */
-static void begin_anew(struct trail_keyring *keyring, bool unproven) {
-  keyring->stage = 0;
+/* Another key is in place: what was known of the old one does not count. One that is on trial keeps
+ * the stage, so that its rejection goes on from there. */
+static void begin_anew(struct trail_keyring *keyring, bool on_trial) {
+  if (!on_trial) keyring->stage = STAGE_FRESH;
   keyring->gave_up_us = 0;
-  keyring->unproven = unproven;
+  keyring->unproven = on_trial;
   keyring->current.bad_until_us = 0;
+}
+
+static void exchange(struct trail_keyring *keyring) {
+  struct trail_key current = keyring->current;
+  keyring->current = keyring->other;
+  keyring->other = current;
+  keyring->swapped = !keyring->swapped;
+}
+
+/* A fallback key in use has sent the source's own key to the other place. */
+static struct trail_key *own_key(struct trail_keyring *keyring) {
+  return keyring->swapped ? &keyring->other : &keyring->current;
 }
 
 static enum trail_status remember_name(struct trail_keyring *keyring, enum trail_key_source source,
@@ -49,14 +65,17 @@ static enum trail_status remember_name(struct trail_keyring *keyring, enum trail
 
 enum trail_status trail_keyring_set(struct trail_keyring *keyring, enum trail_key_source source,
                                     struct trail_slice key, struct trail_key_fault *fault) {
-  const struct trail_secret *before = keyring->current.line;
-  const char *label = source == TRAIL_KEY_FUNCTION ? "the key returned by function key" : "key";
-  enum trail_status status = trail_key_adopt(&keyring->current, key, label, NULL, fault);
+  bool function = source == TRAIL_KEY_FUNCTION;
+  struct trail_key *own = own_key(keyring);
+  const struct trail_secret *before = own->line;
+  const char *label = function ? "the key returned by function key" : "key";
+  enum trail_status status = trail_key_adopt(own, key, label, NULL, fault);
   if (status != TRAIL_OK) return status;
-  if (keyring->current.line != before) {
+  /* A function that says the same again does not depose the fallback key; a caller does. */
+  if (own->line != before || (keyring->swapped && !function)) {
+    if (keyring->swapped) exchange(keyring);
     /* An answer to a 401 is tried by one call first; a key the caller sets is taken at its word. */
-    begin_anew(keyring, source == TRAIL_KEY_FUNCTION && keyring->stage != 0);
-    keyring->swapped = false;
+    begin_anew(keyring, function && keyring->stage != STAGE_FRESH);
   }
   trail_memory_free(keyring->name);
   keyring->name = NULL;
@@ -83,7 +102,11 @@ enum trail_status trail_keyring_use_file(struct trail_keyring *keyring, const ch
 
 enum trail_status trail_keyring_set_fallback(struct trail_keyring *keyring, struct trail_slice key,
                                              struct trail_key_fault *fault) {
-  return trail_key_adopt(&keyring->other, key, "fallback_key", NULL, fault);
+  struct trail_key *place = keyring->swapped ? &keyring->current : &keyring->other;
+  const struct trail_secret *before = place->line;
+  enum trail_status status = trail_key_adopt(place, key, "fallback_key", NULL, fault);
+  if (status == TRAIL_OK && keyring->swapped && place->line != before) begin_anew(keyring, true);
+  return status;
 }
 
 struct trail_secret *trail_keyring_authorization(struct trail_keyring *keyring, int64_t now_us) {
@@ -104,34 +127,54 @@ struct trail_secret *trail_keyring_authorization(struct trail_keyring *keyring, 
 void trail_keyring_accepted(struct trail_keyring *keyring, const struct trail_secret *line) {
   if (keyring->current.line != line) return;
   keyring->unproven = false;
-  keyring->stage = 0;
+  keyring->stage = STAGE_FRESH;
   keyring->current.bad_until_us = 0;
 }
 
-/* Reads the source once more; true when another key came of it. A fallback key in use has sent the
- * source's own key to the other place, and that is the one to renew. */
+/* Reads the source once more; true when another key came of it that is to be used now. */
 static bool reread(struct trail_keyring *keyring) {
-  struct trail_key *key = keyring->swapped ? &keyring->other : &keyring->current;
-  const struct trail_secret *before = key->line;
+  struct trail_key *own = own_key(keyring);
+  const struct trail_secret *before = own->line;
   struct trail_key_fault unread;
   const char *value;
   if (keyring->source == TRAIL_KEY_FILE) {
-    (void)!trail_key_file_read(&keyring->file, keyring->name, key, &unread);
+    (void)!trail_key_file_read(&keyring->file, keyring->name, own, &unread);
   } else if (keyring->source == TRAIL_KEY_ENVIRONMENT && (value = getenv(keyring->name))) {
-    (void)!trail_key_adopt(key, trail_slice_text(value), source_names[keyring->source],
+    (void)!trail_key_adopt(own, trail_slice_text(value), source_names[keyring->source],
                            keyring->name, &unread);
   }
-  return key->line != before && !keyring->swapped;
+  return own->line != before && !keyring->swapped;
 }
 
-static bool swap(struct trail_keyring *keyring, int64_t now_us) {
-  if (!keyring->other.line || keyring->other.bad_until_us > now_us) return false;
-  struct trail_key rejected = keyring->current;
-  keyring->current = keyring->other;
-  keyring->other = rejected;
-  keyring->swapped = !keyring->swapped;
+static bool try_other(struct trail_keyring *keyring, int64_t now_us) {
+  const struct trail_key *other = &keyring->other;
+  if (!other->line || other->bad_until_us > now_us) return false;
+  if (trail_slice_same(trail_key_of(other->line), trail_key_of(keyring->current.line)))
+    return false;
+  exchange(keyring);
   begin_anew(keyring, true);
   return true;
+}
+
+/* One step after the other, each once until a key is accepted. */
+static enum trail_key_verdict next_step(struct trail_keyring *keyring, int64_t now_us) {
+  while (keyring->stage < STAGE_EXHAUSTED) {
+    switch (keyring->stage++) {
+      case STAGE_FRESH:
+        if (keyring->source == TRAIL_KEY_FUNCTION) return TRAIL_KEY_ASK;
+        break;
+      case STAGE_ASKED:
+      case STAGE_ASKED_FALLBACK:
+        if (try_other(keyring, now_us)) return TRAIL_KEY_RETRY;
+        break;
+      case STAGE_TRIED_OTHER:
+        if (keyring->fallback_asks) return TRAIL_KEY_ASK_FALLBACK;
+        break;
+    }
+  }
+  keyring->stage = STAGE_FRESH;
+  keyring->gave_up_us = now_us;
+  return TRAIL_KEY_GIVE_UP;
 }
 
 enum trail_key_verdict trail_keyring_rejected(struct trail_keyring *keyring,
@@ -139,22 +182,9 @@ enum trail_key_verdict trail_keyring_rejected(struct trail_keyring *keyring,
   bool given_up = keyring->gave_up_us && now_us - keyring->gave_up_us < GIVEN_UP_FOR_US;
   if (keyring->current.line != line) return given_up ? TRAIL_KEY_GIVE_UP : TRAIL_KEY_RETRY;
   keyring->current.bad_until_us = now_us + BAD_FOR_US;
-  if (given_up) return TRAIL_KEY_GIVE_UP;
-  if (keyring->stage++ == 0) {
-    if (reread(keyring)) {
-      begin_anew(keyring, true);
-      return TRAIL_KEY_RETRY;
-    }
-    if (keyring->source == TRAIL_KEY_FUNCTION) return TRAIL_KEY_ASK;
-    keyring->stage++;
+  if (reread(keyring)) { /* at every rejection: it costs no request */
+    begin_anew(keyring, true);
+    return TRAIL_KEY_RETRY;
   }
-  if (keyring->stage == 2) {
-    if (swap(keyring, now_us)) return TRAIL_KEY_RETRY;
-    keyring->stage++;
-    if (keyring->fallback_asks) return TRAIL_KEY_ASK_FALLBACK;
-  }
-  if (swap(keyring, now_us)) return TRAIL_KEY_RETRY;
-  keyring->stage = 0;
-  keyring->gave_up_us = now_us;
-  return TRAIL_KEY_GIVE_UP;
+  return given_up ? TRAIL_KEY_GIVE_UP : next_step(keyring, now_us);
 }

@@ -42,7 +42,7 @@ struct trail_keyring {
   bool swapped;       /* the current key is the one given as fallback_key */
   bool fallback_asks; /* fallback_key is a function */
   bool unproven;
-  unsigned stage; /* how far the present rejection has got */
+  unsigned stage; /* of the present rejection, see keyring.c */
   int64_t gave_up_us;
   int64_t looked_us;
   struct trail_key_file file;

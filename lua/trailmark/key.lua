@@ -55,6 +55,7 @@ end
 
 --- Replaces the key, or the function that gives it.
 function Key:set(new)
+  self.problem = nil
   if type(new) == "function" then
     self.ask.key, self.expires, self.has = new, nil, nil
     return true

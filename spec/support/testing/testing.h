@@ -26,6 +26,7 @@
   X(json_mark) \
   X(json_number) \
   X(json_text) \
+  X(keyring) \
   X(link) \
   X(memory) \
   X(memory_scan) \

@@ -345,6 +345,14 @@ describe("a sandbox that cannot start", function()
     assert.matches("install lua%-cjson ", child:rest())
   end)
 
+  it("says where it cannot make its folder", function()
+    local child = talk.child([[
+      print(select(2, require("trailmark.sandbox").start()))
+    ]], "TMPDIR=/nonexistent")
+    finally(function() child:finish() end)
+    assert.matches("^trailmark.sandbox cannot start: mktemp: .*/nonexistent", child:rest())
+  end)
+
   it("says what nginx said, and leaves no folder", function()
     local sb, err = sandbox.start({
       nginx = script([[

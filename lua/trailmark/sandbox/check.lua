@@ -6,6 +6,30 @@ local nearest = require("trailmark.nearest")
 
 local check = {}
 
+---@alias trailmark.sandbox.Scope "read:workspace"|"read:write:workspace"|"admin:full"
+
+---@class trailmark.sandbox.Options
+---@field limit integer? requests in a window, default 600
+---@field window number? seconds, default 60; a window begins with the first request that spends
+---@field https boolean? HTTPS with HTTP/2 under a fresh certificate; default HTTP only
+---@field contacts integer? how many contacts there are at the start, default 0
+---@field scope trailmark.sandbox.Scope? of `key`, default "admin:full"
+---@field reset_rounding "up"|"down"|"nearest"? of X-RateLimit-Reset, default "up"
+---@field date_skew number? seconds by which the server's clock (Date, Reset) is ahead, default 0
+---@field log_limit integer? requests kept in the log between two resets, default 100,000
+---@field nginx string? path of the nginx to use; default: the first usable one found
+
+---@class trailmark.sandbox.Step
+---@field status integer? answer with this status instead of acting
+---@field headers table<string, string|number|string[]|false>? set on the answer; false removes
+---@field body string|table? of the answer; a table is sent as JSON
+---@field delay number? seconds before the request acts and is answered
+---@field fault "reset"|"truncate"? break the connection: before the answer, or within its body
+---@field date_skew number? the server's clock for this answer, seconds ahead
+---@field match string? "POST /contacts", "/contacts/*", "GET *"; default: every request
+---@field times number? how many requests, default 1; math.huge: all
+---@field acts boolean? with `status`: act all the same, as a server that fails afterwards
+
 -- From the checking function up to the caller of the public method; errors count from here.
 local LEVEL = 3
 

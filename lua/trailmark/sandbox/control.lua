@@ -13,6 +13,33 @@ local cjson = require("cjson").new()
 local control = {}
 control.__index = control
 
+---@class trailmark.sandbox.Entry
+---@field method string
+---@field path string as sent, without the query
+---@field query string as sent, "" without one
+---@field headers table<string, string> lower-case names; repeats joined by ", "
+---@field body string its first 64 KiB
+---@field body_size integer
+---@field status integer? nil while the request is at work
+---@field fault string? the scripted fault that took the answer's place
+---@field time number Unix time of arrival
+---@field elapsed number? seconds until the answer
+---@field request_id string
+---@field protocol string "HTTP/1.1", "HTTP/2.0"
+---@field connection integer equal for requests on one connection
+---@field effect "created"|"updated"|"deleted"|nil what it did to a contact
+---@field replayed boolean? answered from an idempotency key
+---@field limited boolean? refused by the rate limit
+
+---@class trailmark.sandbox.Counts
+---@field requests integer
+---@field limited integer refused by the rate limit
+---@field created integer
+---@field updated integer
+---@field deleted integer
+---@field replayed integer answered from an idempotency key
+---@field dropped integer not in the log, which was full
+
 -- Lua 5.3 and later tell 200.0 from 200, and this lua-cjson gives floats only.
 local tointeger = rawget(math, "tointeger")
 
@@ -78,7 +105,7 @@ local function add(self, line)
 end
 
 --- Everything served since the last reset, oldest first.
----@return table[] entries fresh at each call
+---@return trailmark.sandbox.Entry[] entries fresh at each call
 function control:read_log()
   local text = read_from(self.folder .. "/log", self.position)
   local first, last = 1, text:find("\n", 1, true)
@@ -104,7 +131,7 @@ end
 local counted = { "requests", "limited", "created", "updated", "deleted", "replayed", "dropped" }
 
 --- How much of what was served since the last reset.
----@return table<string, integer>
+---@return trailmark.sandbox.Counts
 function control:read_counts()
   local ok, read
   repeat -- until the worker was not just writing

@@ -17,6 +17,7 @@ local ATTEMPTS = 20
 
 -- Signals from a terminal go to the whole group of processes; these are the caller's to handle.
 local script = [=[
+exec </dev/null 2>&1
 trap '' INT QUIT HUP
 unset LUA_PATH LUA_CPATH LUA_INIT
 umask 077
@@ -32,7 +33,7 @@ cat >"$folder/nginx.conf" <<'END_OF_FILE'
 END_OF_FILE
 @CERTIFICATE@
 export TRAILMARK_SANDBOX_ROOT=@ROOT@ TRAILMARK_SANDBOX_CALLER=$PPID
-exec @NGINX@ -p "$folder/" -c "$folder/nginx.conf" </dev/null 2>&1
+exec @NGINX@ -p "$folder/" -c "$folder/nginx.conf"
 ]=]
 
 local certificate = [=[
@@ -49,7 +50,7 @@ basicConstraints = critical, CA:TRUE
 subjectAltName = DNS:localhost, IP:127.0.0.1
 END_OF_FILE
 openssl req -x509 -config "$folder/openssl.cnf" -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 \
-  -nodes -sha256 -days 2 -keyout "$folder/key.pem" -out "$folder/cert.pem" 2>&1 || exit 1
+  -nodes -sha256 -days 2 -keyout "$folder/key.pem" -out "$folder/cert.pem" || exit 1
 ]=]
 
 -- The folder that holds trailmark/sandbox.
@@ -58,9 +59,9 @@ local function root()
   return source:match("^(.*)/trailmark/sandbox/launch%.lua$") or "."
 end
 
--- What a keeper that was killed left behind.
+-- What is left where there was no keeper, or where it was killed.
 local function remove(folder)
-  local left = io.open(folder .. "/orders")
+  local left = io.open(folder)
   if left then
     left:close()
     os.execute("rm -rf -- " .. host.quote(folder))
@@ -87,18 +88,16 @@ local function await(pipe)
   for line in pipe:lines() do
     if line == "ready" then
       return folder
-    elseif line == "taken" then
-      pipe:close()
-      return nil, "taken"
+    elseif line:match("^folder ") then
+      folder = line:match("^folder (.*)$")
+    else
+      said[#said + 1] = line
     end
-    folder = folder or line:match("^folder (.*)$")
-    said[#said + 1] = line
   end
   pipe:close()
-  if folder then -- nginx may have failed before there was a keeper
+  if folder then
     remove(folder)
   end
-  table.remove(said, 1)
   return nil, table.concat(said, "\n")
 end
 

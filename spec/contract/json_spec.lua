@@ -103,7 +103,7 @@ describe("an encoded body", function()
   cycle[1] = cycle
   local rows = {
     { "a function", { a = { { f = print } } }, "a%[1%]%.f" },
-    { "a coroutine", { coroutine.create(print) }, "%[1%]" },
+    { "a coroutine", { coroutine.create(function() end) }, "%[1%]" },
     { "NaN", { n = 0 / 0 }, "n" }, { "infinity", { list = { 1, -math.huge } }, "list%[2%]" },
     { "a circle", cycle, "%[1%]" }, { "mixed keys", { a = { 1, b = 2 } }, "a" },
     { "a hole", { list = { [1] = 1, [3] = 3 } }, "list" }, { "broken UTF-8", { s = "a\255" }, "s" },

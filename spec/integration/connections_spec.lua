@@ -88,6 +88,7 @@ describe("a call in flight", function()
       connection:answer(200, "{}")
     end)
     local child = process.lua([[
+      io.stdout:setvbuf("no")
       local process = require "trailmark_testing".process
       local tm = require "trailmark".new { key = "tm_live_x", base_url = os.getenv "URL" }
       process.handle(15, function() error("left alone", 0) end)
@@ -98,8 +99,9 @@ describe("a call in flight", function()
     child:expect("begins\n")
     server:expect("connection 1\n")
     child:kill(process.TERM)
-    local said = child:finish()
+    local said, _, complaint = child:finish()
     server:stop()
+    assert.equal("", complaint)
     assert.matches("left alone\ntable: ", said)
   end)
 end)

@@ -89,7 +89,8 @@ end)
 
 describe("an answer that is not JSON", function()
   it("is kind decode, and the call has been done", function()
-    local data, err, response = answered(OK .. "Content-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>", nil, "POST")
+    local page = "Content-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>"
+    local data, err, response = answered(OK .. page, nil, "POST")
     assert.is_nil(data)
     assert.equal("decode", err.kind)
     assert.equal("done", err.outcome)

@@ -1,7 +1,7 @@
 --- Other processes for specs: a fork that runs a function, a Lua that runs some code.
 --
--- Both end with this process, whatever ends it, and both have to be ended with `finish`, which returns
--- what they said. Waiting is for what they say or for their end, never for a time.
+-- Both end with this process, whatever ends it, and both have to be ended with `finish`, which
+-- returns what they said. Waiting is for what they say or for their end, never for a time.
 
 local os_process = require "trailmark_testing".process
 
@@ -51,7 +51,7 @@ function process.lua(code, environment)
   return new(os_process.spawn({ interpreter(), "-e", code, "/dev/null" }, all))
 end
 
---- Waits until something is said that matches, after what was expected before; returns the captures.
+--- Waits until something is said that matches, after what was expected before. Returns captures.
 function Process:expect(pattern)
   while not self.said:find(pattern, self.at) do
     local more = os_process.read(self.out, LONGEST)

@@ -1,5 +1,5 @@
---- Asserts that a function raises a string with a position inside of itself, so that the level of the
--- error is right, and that the rest matches. Returns the rest.
+--- Asserts that a function raises a string with a position inside of itself, so that the error's
+-- level is right, and that the rest matches. Returns the rest.
 
 return function(pattern, raiser)
   local own = debug.getinfo(raiser, "S")

@@ -5,8 +5,8 @@
 --       connection:say("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
 --     end)
 --
--- The function runs once for each connection, in a process of its own; the connection is closed when
--- it returns. The server listens before `start` returns.
+-- The function runs once for each connection, in a process of its own; the connection is closed
+-- when it returns. The server listens before `start` returns.
 
 local socket = require "socket"
 local process = require "spec.support.process"
@@ -36,8 +36,8 @@ end
 --- A whole answer.
 function Connection:answer(status, body, more)
   body = body or ""
-  return self:say(("HTTP/1.1 %d X\r\nContent-Type: application/json\r\n%sContent-Length: %d\r\n\r\n%s")
-    :format(status, more or "", #body, body))
+  local head = "HTTP/1.1 %d X\r\nContent-Type: application/json\r\n%sContent-Length: %d\r\n\r\n"
+  return self:say(head:format(status, more or "", #body) .. body)
 end
 
 --- Waits until the client ends the connection.

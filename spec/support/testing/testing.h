@@ -32,6 +32,7 @@
   X(memory_scan) \
   X(method) \
   X(origin) \
+  X(poller) \
   X(process) \
   X(random) \
   X(retry_budget) \

@@ -13,7 +13,7 @@ local CHUNKED = STATUS .. "Transfer-Encoding: chunked\r\n\r\n"
 local CUT = { "protocol", "network" }
 local MEGABYTE = 2 ^ 20
 
-local function chunk(text) return ("%x\r\n%s\r\n"):format(#text, text) end
+local function chunk(text) return ("%x\r\n"):format(#text) .. text .. "\r\n" end
 
 local function chunks(text, ending) return { read, send(CHUNKED .. text), ending or serve } end
 
@@ -28,8 +28,9 @@ end
 local PACKED = gzip(("printf '%%s' '%s'"):format(BODY))
 
 local function encoded(bytes, coding)
-  return { read, send(("%sContent-Encoding: %s\r\nContent-Length: %d\r\n\r\n%s"):format(STATUS,
-    coding or "gzip", #bytes, bytes)), serve }
+  local head = ("%sContent-Encoding: %s\r\nContent-Length: %d\r\n\r\n"):format(STATUS,
+    coding or "gzip", #bytes)
+  return { read, send(head .. bytes), serve } -- 5.1's format ends at a NUL
 end
 
 --- The bytes with one of them changed.

@@ -10,6 +10,7 @@
 enum { STREAMS = 256 };
 
 struct stream {
+  struct stream *next;
   int32_t id;
   struct fault_request request;
   const char *body; /* of the answer, what is left of it */
@@ -24,16 +25,19 @@ struct fault_http2 {
   struct stream *complete[STREAMS]; /* requests that came and were not yet read */
   size_t complete_count;
   struct stream *current;
+  struct stream *first; /* all there are: libnghttp2 does not tell of those that its end cuts off */
 };
 
 /* ---- what libnghttp2 tells ------------------------------------------------------------------- */
 
 static int on_begin(nghttp2_session *session, const nghttp2_frame *frame, void *context) {
-  (void)context;
+  struct fault_http2 *http2 = context;
   if (frame->hd.type != NGHTTP2_HEADERS) return 0;
   struct stream *stream = calloc(1, sizeof *stream);
   if (!stream) return NGHTTP2_ERR_CALLBACK_FAILURE;
   stream->id = frame->hd.stream_id;
+  stream->next = http2->first;
+  http2->first = stream;
   return nghttp2_session_set_stream_user_data(session, stream->id, stream);
 }
 
@@ -68,7 +72,12 @@ static int on_close(nghttp2_session *session, int32_t id, uint32_t code, void *c
     if (http2->complete[i] != stream) http2->complete[kept++] = http2->complete[i];
   http2->complete_count = kept;
   if (http2->current == stream) http2->current = NULL;
-  free(stream);
+  for (struct stream **at = &http2->first; *at; at = &(*at)->next) {
+    if (*at != stream) continue;
+    *at = stream->next;
+    free(stream);
+    return 0;
+  }
   return 0;
 }
 
@@ -108,7 +117,11 @@ struct fault_http2 *fault_http2_create(struct fault_wire *wire, unsigned connect
 
 void fault_http2_destroy(struct fault_http2 *http2) {
   if (!http2) return;
-  nghttp2_session_del(http2->session); /* closes every stream */
+  nghttp2_session_del(http2->session);
+  for (struct stream *stream = http2->first, *next; stream; stream = next) {
+    next = stream->next;
+    free(stream);
+  }
   free(http2);
 }
 

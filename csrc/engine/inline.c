@@ -1,8 +1,9 @@
 #include "engine/inline.h"
 
 #include "base/clock.h"
+#include "base/signals.h"
 
-enum trail_inline_end trail_inline_wait(struct trail_engine *engine, const struct trail_call *call,
+static enum trail_inline_end step_until(struct trail_engine *engine, const struct trail_call *call,
                                         int64_t until_us) {
   struct trail_transport *transport = trail_engine_transport(engine);
   for (;;) {
@@ -17,4 +18,12 @@ enum trail_inline_end trail_inline_wait(struct trail_engine *engine, const struc
     if (!transport->ops->wait(transport, wake_us < until_us ? wake_us : until_us))
       return TRAIL_INLINE_INTERRUPTED;
   }
+}
+
+enum trail_inline_end trail_inline_wait(struct trail_engine *engine, const struct trail_call *call,
+                                        int64_t until_us) {
+  trail_signals_hold();
+  enum trail_inline_end end = step_until(engine, call, until_us);
+  trail_signals_release();
+  return end;
 }

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/signals.h"
 #include "net/poller.h"
 
 /* What is known of a descriptor, found by its number. */
@@ -122,7 +123,8 @@ int trail_poller_wait(struct trail_poller *poller, int64_t timeout_us, struct tr
   struct epoll_event events[64];
   apply_changes(poller);
   if (max > 64) max = 64;
-  int count = epoll_wait(poller->epoll, events, max, milliseconds_up(timeout_us));
+  int count = epoll_pwait(poller->epoll, events, max, milliseconds_up(timeout_us),
+                          trail_signals_asleep());
   if (count < 0) return errno == EINTR ? -1 : 0;
   int filled = 0;
   for (int i = 0; i < count; i++) {

@@ -73,6 +73,32 @@ for _, wait in ipairs(WAITS) do
   end)
 end
 
+describe("a signal that comes while a call begins to wait", function()
+  it("is not slept over", function()
+    local own = raw_server.start(function(connection) connection:await_end() end)
+    finally(function() own:stop() end)
+    local child = process.lua([[
+      io.stdout:setvbuf("no")
+      local process, trailmark = require "trailmark_testing".process, require "trailmark"
+      process.handle(15, function() error("stop", 0) end)
+      for _ = 1, 60 do
+        local tm = trailmark.new { key = "tm_live_x", base_url = os.getenv "URL", retries = 0 }
+        print(select(2, pcall(tm.get, tm, "/stall")))
+      end
+    ]], { URL = own.url })
+    for _ = 1, 60 do
+      own:expect("connection %d+\n") -- accepted by the kernel while the client still prepares
+      local begun = socket.gettime()
+      child:kill(process.TERM)
+      child:expect("stop\n")
+      local took = socket.gettime() - begun
+      assert.is_true(took < AT_ONCE, ("after %.3f s"):format(took))
+    end
+    local _, code = child:finish()
+    assert.equal(0, code)
+  end)
+end)
+
 describe("a handler that returns", function()
   it("lets the call go on to its answer", function()
     local child = process.lua(SETUP .. [[

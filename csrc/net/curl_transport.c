@@ -87,6 +87,7 @@ static void collect_finished(struct curl_transport *transport) {
     curl_multi_remove_handle(transport->multi, easy);
     list_remove(&transport->in_flight, transfer);
     list_append(&transport->finished, transfer);
+    transfer->finished = true;
   }
 }
 
@@ -134,6 +135,7 @@ static enum trail_status start(struct trail_transport *base, const struct trail_
     return status;
   }
   transfer->owner = owner;
+  transfer->finished = false;
   list_append(&transport->in_flight, transfer);
   *out = transfer;
   return TRAIL_OK;
@@ -142,9 +144,13 @@ static enum trail_status start(struct trail_transport *base, const struct trail_
 static void cancel(struct trail_transport *base, struct trail_transfer *transfer,
                    struct trail_answer *answer) {
   struct curl_transport *transport = (struct curl_transport *)base;
-  trail_transfer_stop(transfer);
-  curl_multi_remove_handle(transport->multi, transfer->easy);
-  list_remove(&transport->in_flight, transfer);
+  if (transfer->finished) { /* and was not fetched yet */
+    list_remove(&transport->finished, transfer);
+  } else {
+    trail_transfer_stop(transfer);
+    curl_multi_remove_handle(transport->multi, transfer->easy);
+    list_remove(&transport->in_flight, transfer);
+  }
   trail_answer_move(answer, &transfer->answer);
   recycle(transport, transfer);
 }

@@ -22,6 +22,7 @@ struct trail_transfer {
   struct trail_answer answer;
   struct trail_gunzip *gunzip; /* made when the first compressed body comes */
   bool compressed;             /* this body is */
+  bool finished;               /* has ended and waits to be fetched */
   bool refused;                /* our callback ended it; the answer already says why */
   char error[CURL_ERROR_SIZE];
   struct trail_transfer *previous, *next; /* the transport's lists */

@@ -40,6 +40,7 @@
   X(status) \
   X(target) \
   X(timers) \
+  X(transport) \
   X(uuid) \
   X(verdict)
 /* clang-format on */

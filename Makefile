@@ -46,8 +46,8 @@ FORCE:
 once = $(eval $(1) := $(shell $(2)))$($(1))
 LUA_CFLAGS  = $(call once,LUA_CFLAGS,pkg-config --cflags $(LUA_NAME))
 LUA_LIBS    = $(call once,LUA_LIBS,pkg-config --libs $(LUA_NAME))
-CURL_CFLAGS = $(call once,CURL_CFLAGS,pkg-config --cflags libcurl zlib)
-CURL_LIBS   = $(call once,CURL_LIBS,pkg-config --libs libcurl zlib)
+CURL_CFLAGS = $(call once,CURL_CFLAGS,pkg-config --cflags libcurl zlib libmd)
+CURL_LIBS   = $(call once,CURL_LIBS,pkg-config --libs libcurl zlib libmd)
 
 WARNINGS   := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes
 WERROR      = $(if $(CI),-Werror)

@@ -13,8 +13,8 @@ description = {
   summary = "Client for the Trailmark HTTP API",
   detailed = [[
     A C core over libcurl that does HTTP, authentication, retries and rate-limit pacing, for plain
-    Lua scripts, nginx and event loops. Needs libcurl 7.87 or newer, zlib, GNU make, a C11 compiler
-    and the lua-cjson module.
+    Lua scripts, nginx and event loops. Needs libcurl 7.87 or newer, zlib, libmd, GNU make, a C11
+    compiler and the lua-cjson module.
   ]],
   license = "MIT",
 }
@@ -25,6 +25,7 @@ dependencies = {
 external_dependencies = {
   CURL = { library = "curl" },
   ZLIB = { library = "z" },
+  MD = { library = "md" },
 }
 build = {
   type = "make",
@@ -33,7 +34,7 @@ build = {
     CFLAGS = "$(CFLAGS)",
     LUA_BIN = "$(LUA)",
     LUA_CFLAGS = "-I$(LUA_INCDIR)",
-    CURL_LIBS = "-L$(CURL_LIBDIR) -lcurl -L$(ZLIB_LIBDIR) -lz",
+    CURL_LIBS = "-L$(CURL_LIBDIR) -lcurl -L$(ZLIB_LIBDIR) -lz -L$(MD_LIBDIR) -lmd",
     INST_LIBDIR = "$(LIBDIR)",
     INST_LUADIR = "$(LUADIR)",
   },

@@ -54,6 +54,9 @@ static void read_options(lua_State *L, struct trail_call_spec *spec, bool *key_w
   lua_getfield(L, OPTIONS, "retries");
   if (!lua_isnil(L, -1)) spec->retries = (uint32_t)lua_tonumber(L, -1);
   lua_pop(L, 1);
+  lua_getfield(L, OPTIONS, "priority");
+  if (!lua_isnil(L, -1)) spec->priority = trail_client_priority(lua_tostring(L, -1));
+  lua_pop(L, 1);
   read_idempotency_key(L, spec, key_wanted);
 }
 
@@ -103,6 +106,7 @@ int trail_call_start(lua_State *L) {
       .timeout_us = client->defaults.timeout_us,
       .deadline_us = client->defaults.deadline_us,
       .retries = client->defaults.retries,
+      .priority = client->defaults.priority,
   };
   lua_settop(L, OPTIONS);
   size_t method_size;

@@ -20,9 +20,14 @@ struct trail_client *trail_client_check(lua_State *L, int index) {
 
 int64_t trail_client_microseconds(lua_Number seconds) { return (int64_t)((double)seconds * 1e6); }
 
+enum trail_pacer_priority trail_client_priority(const char *name) {
+  if (name && strcmp(name, "low") == 0) return TRAIL_PACER_LOW;
+  return name && strcmp(name, "high") == 0 ? TRAIL_PACER_HIGH : TRAIL_PACER_NORMAL;
+}
+
 /* ---- settings -------------------------------------------------------------------------------- */
 
-enum setting_kind { TEXT, SECONDS, MILLISECONDS, COUNT, SIZE, FLAG, BYTES };
+enum setting_kind { TEXT, SECONDS, MILLISECONDS, COUNT, SIZE, SHARE, FLAG, PRIORITY, BYTES };
 
 static const struct {
   const char *name;
@@ -45,6 +50,14 @@ static const struct {
     SETTING("concurrency", COUNT, concurrency),
     SETTING("max_response_bytes", SIZE, max_response_bytes),
     SETTING("events", FLAG, events),
+    SETTING("paced", FLAG, paced),
+    SETTING("pace_shared", FLAG, pace_shared),
+    SETTING("pace_scope", TEXT, pace_scope),
+    SETTING("pace_limit", COUNT, pacing.limit),
+    SETTING("pace_window", MILLISECONDS, pacing.window_ms),
+    SETTING("pace_reserve", COUNT, pacing.reserve),
+    SETTING("pace_spread", SHARE, pacing.spread),
+    SETTING("priority", PRIORITY, priority),
 #undef SETTING
 };
 
@@ -70,6 +83,12 @@ static void read_setting(lua_State *L, enum setting_kind kind, void *field) {
       break;
     case SIZE:
       *(size_t *)field = (size_t)lua_tonumber(L, -1);
+      break;
+    case SHARE:
+      *(double *)field = (double)lua_tonumber(L, -1);
+      break;
+    case PRIORITY:
+      *(enum trail_pacer_priority *)field = trail_client_priority(lua_tostring(L, -1));
       break;
     case FLAG:
       *(bool *)field = lua_toboolean(L, -1);
@@ -178,11 +197,42 @@ void trail_client_push_rate(lua_State *L, const struct trail_rate_view *rate, in
   lua_setfield(L, -2, "resets_in");
 }
 
+/* What all who share the budget know, rather than only what the latest answer to this client told.
+ */
+static void push_shared_rate(lua_State *L, const struct trail_pacer_view *view) {
+  lua_createtable(L, 0, 8);
+  lua_pushinteger(L, (lua_Integer)view->limit);
+  lua_setfield(L, -2, "limit");
+  lua_pushinteger(L, (lua_Integer)view->remaining);
+  lua_setfield(L, -2, "remaining");
+  lua_pushinteger(L, (lua_Integer)view->reset);
+  lua_setfield(L, -2, "reset");
+  lua_pushnumber(L, view->resets_in_us > 0 ? (lua_Number)view->resets_in_us / 1e6 : 0);
+  lua_setfield(L, -2, "resets_in");
+}
+
+static bool view_budget(const struct trail_client *client, struct trail_pacer_view *view) {
+  if (!client->pace_store) return false;
+  trail_pacer_view(trail_pace_store_state(client->pace_store), &client->defaults.pacing,
+                   trail_clock_boot_us(), view);
+  return view->known && view->server;
+}
+
 /* client:rate() -> table | nil */
 static int rate(lua_State *L) {
   struct trail_client *client = trail_client_check(L, 1);
-  if (!client->rate.known) return 0;
-  trail_client_push_rate(L, &client->rate, trail_clock_boot_us());
+  struct trail_pacer_view view;
+  if (view_budget(client, &view))
+    push_shared_rate(L, &view);
+  else if (client->rate.known)
+    trail_client_push_rate(L, &client->rate, trail_clock_boot_us());
+  else
+    return 0;
+  bool shared = client->pace_store && trail_pace_store_describe(client->pace_store).shared;
+  lua_pushboolean(L, shared);
+  lua_setfield(L, -2, "shared");
+  lua_pushinteger(L, (lua_Integer)client->lane.queued);
+  lua_setfield(L, -2, "waiting");
   return 1;
 }
 
@@ -211,6 +261,7 @@ static void push_event(lua_State *L, const struct trail_event *event) {
     FIELD(lua_pushnumber, "wait", (lua_Number)event->wait_us / 1e6);
   if (event->type == TRAIL_EVENT_RESPONSE || event->type == TRAIL_EVENT_ERROR)
     FIELD(lua_pushnumber, "elapsed", (lua_Number)event->elapsed_us / 1e6);
+  if (event->reason[0]) FIELD(lua_pushstring, "reason", event->reason);
   if (event->request_id[0]) FIELD(lua_pushstring, "request_id", event->request_id);
   if (event->has_rate) {
     lua_createtable(L, 0, 3);

@@ -11,6 +11,8 @@ void trail_client_register(lua_State *L);
 /* The client at `index`; raises where it is none. */
 struct trail_client *trail_client_check(lua_State *L, int index);
 
+enum trail_pacer_priority trail_client_priority(const char *name); /* "low", "normal", "high" */
+
 /* Seconds as Lua gives them, in microseconds. */
 int64_t trail_client_microseconds(lua_Number seconds);
 

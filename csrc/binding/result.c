@@ -180,9 +180,18 @@ static void push_answer_facts(lua_State *L, const struct trail_call *call) {
   FIELD(lua_pushinteger, "status", call->answer.head.status);
   FIELD(push_headers, "headers", &call->answer.head);
   if (call->facts.request_id.size) FIELD(push_slice, "request_id", call->facts.request_id);
+}
+
+/* When the server, or the pacer, says that the call may be made again. */
+static void push_retry_time(lua_State *L, const struct trail_call *call) {
   if (call->retry_after_ms < 0) return;
   FIELD(lua_pushnumber, "retry_after", (lua_Number)call->retry_after_ms / 1e3);
   FIELD(lua_pushnumber, "retry_at", (lua_Number)(call->done_wall_ms + call->retry_after_ms) / 1e3);
+}
+
+/* The contract knows no kind for want of memory: the request failed here, and may succeed later. */
+static const char *kind_of(enum trail_status status) {
+  return trail_status_name(status == TRAIL_NO_MEMORY ? TRAIL_NETWORK : status);
 }
 
 void trail_result_push_failure(lua_State *L, const struct trail_call *call, const char *kind,
@@ -190,7 +199,7 @@ void trail_result_push_failure(lua_State *L, const struct trail_call *call, cons
   bool found_later = kind != NULL;
   if (!message && call->answer.message[0]) message = call->answer.message;
   lua_createtable(L, 0, 24);
-  FIELD(lua_pushstring, "kind", kind ? kind : trail_status_name(call->result));
+  FIELD(lua_pushstring, "kind", kind ? kind : kind_of(call->result));
   if (message) FIELD(lua_pushstring, "message", message);
   FIELD(lua_pushstring, "method", trail_method_name(call->method));
   FIELD(push_slice, "path", trail_call_path(call));
@@ -203,6 +212,7 @@ void trail_result_push_failure(lua_State *L, const struct trail_call *call, cons
   if (call->answer.curl_code) FIELD(lua_pushinteger, "curl", call->answer.curl_code);
   if (call->history) FIELD(push_history, "history", call);
   if (call->answer.head.complete) push_answer_facts(L, call);
+  push_retry_time(L, call);
   push_limit(L, call);
   push_key_facts(L, call);
   if (call->result == TRAIL_NETWORK || call->result == TRAIL_TIMEOUT) push_ignored_proxy(L, call);

@@ -14,6 +14,9 @@ static void destroy(struct trail_client *client) {
   trail_memory_free((char *)client->profile.ca_file);
   trail_memory_free((char *)client->profile.proxy);
   trail_memory_free((char *)client->profile.pinned_public_key);
+  trail_memory_free((char *)client->defaults.pace_scope);
+  trail_pace_store_close(client->pace_store);
+  trail_secret_release(client->paced_key);
   trail_memory_free(client->headers);
   trail_memory_free(client);
 }
@@ -40,6 +43,7 @@ static enum trail_status build(struct trail_client *client,
   profile->max_response_bytes = options->max_response_bytes;
   client->defaults = *options;
   client->defaults.base_url = NULL;
+  if (!copy(options->pace_scope, &client->defaults.pace_scope)) return TRAIL_NO_MEMORY;
   return trail_events_init(&client->events, options->events);
 }
 

@@ -15,6 +15,7 @@
 #include "engine/budgets.h"
 #include "engine/events.h"
 #include "engine/keyring.h"
+#include "engine/pace_store.h"
 #include "net/origin.h"
 #include "net/transport.h"
 #include "policy/backoff.h"
@@ -36,6 +37,8 @@ struct trail_client_options {
   size_t max_response_bytes;
   bool events; /* record them */
   bool paced;  /* false: requests leave as they come */
+  bool pace_shared;
+  const char *pace_scope; /* NULL: the key names the budget */
   struct trail_pacer_config pacing;
   enum trail_pacer_priority priority;
 };
@@ -78,7 +81,8 @@ struct trail_client {
   char *headers; /* lines ended by NUL, the list by an empty one */
   struct trail_keyring keyring;
   struct trail_retry_budget *retry_budget; /* its origin's, shared with other clients */
-  struct trail_pace *pace; /* what all who share the budget know of it; NULL: not paced */
+  struct trail_pace_store *pace_store;     /* opened when the first call asks for admission */
+  struct trail_secret *paced_key;          /* the line of the key that the store knows it by */
   struct trail_rate_view rate;
   struct trail_lane lane;
   struct trail_key_wait key_wait;

@@ -55,8 +55,7 @@ static void stop_transfer(struct trail_engine *engine, struct trail_call *call) 
 static const char *waiting_for(const struct trail_call *call) {
   switch (call->state) {
     case TRAIL_CALL_QUEUED:
-      return call->held_back ? "waiting for the rate limit"
-                             : "waiting for a place among the transfers in flight";
+      return "waiting for a place among the transfers in flight";
     case TRAIL_CALL_AWAITING_KEY:
       return "waiting for a key that works";
     default:
@@ -90,6 +89,10 @@ static void run_out(struct trail_engine *engine, struct trail_call *call, int64_
     return;
   }
   trail_life_forget_answer(call);
+  if (call->state == TRAIL_CALL_QUEUED && call->held_back) {
+    trail_pacing_run_out(engine, call, now_us);
+    return;
+  }
   say_timed_out(call, waiting_for(call));
   trail_life_fail(engine, call, TRAIL_TIMEOUT, now_us);
 }

@@ -32,7 +32,7 @@ struct trail_event *trail_events_add(struct trail_events *events, enum trail_eve
   unsigned place = (events->first + events->count++) % TRAIL_EVENTS_KEPT;
   struct trail_event *event = &events->ring[place];
   memset(event, 0, offsetof(struct trail_event, url));
-  event->url[0] = event->request_id[0] = '\0';
+  event->url[0] = event->request_id[0] = event->reason[0] = '\0';
   event->type = type;
   return event;
 }

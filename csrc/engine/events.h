@@ -45,6 +45,7 @@ struct trail_event {
   struct trail_rate_fields rate;
   char url[TRAIL_EVENT_URL]; /* without query; cut where longer */
   char request_id[129];
+  char reason[160]; /* pace: why the budget is not shared */
 };
 
 struct trail_events {

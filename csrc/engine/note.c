@@ -55,6 +55,11 @@ void trail_note_pace(struct trail_call *call, int64_t wait_us) {
   if (event) event->wait_us = wait_us;
 }
 
+void trail_note_unshared(struct trail_call *call, const char *why) {
+  struct trail_event *event = note(call, TRAIL_EVENT_PACE, TRAIL_OK);
+  if (event) copy_cut(event->reason, sizeof event->reason, why, strlen(why));
+}
+
 void trail_note_key(struct trail_call *call) {
   struct trail_event *event = note(call, TRAIL_EVENT_KEY, TRAIL_OK);
   if (event) event->http_status = call->answer.head.status;

@@ -13,6 +13,12 @@ static void fail(struct trail_engine *engine, struct trail_call *call, int64_t w
   trail_life_fail(engine, call, TRAIL_RATE_LIMITED, now_us);
 }
 
+void trail_pacing_run_out(struct trail_engine *engine, struct trail_call *call, int64_t now_us) {
+  struct trail_line *line = &call->client->lane.lines[call->priority];
+  int64_t wait_us = line->ask_again_us - now_us; /* of its line's first, which it may be behind */
+  fail(engine, call, wait_us > 0 ? wait_us : 0, now_us);
+}
+
 static void hold_back(struct trail_engine *engine, struct trail_line *line, int64_t wait_us,
                       int64_t now_us) {
   struct trail_call *call = line->first;
@@ -24,13 +30,55 @@ static void hold_back(struct trail_engine *engine, struct trail_line *line, int6
                    at_us < call->deadline_at_us ? at_us : call->deadline_at_us);
 }
 
+/* ---- the budget ------------------------------------------------------------------------------ */
+
+static enum trail_status open_store(struct trail_call *call, struct trail_slice key) {
+  struct trail_client *client = call->client;
+  const char *scope = client->defaults.pace_scope;
+  struct trail_pace_options options = {
+      .shared = client->defaults.pace_shared,
+      .origin = trail_slice_text(client->origin.text),
+      .scope = trail_slice_text(scope ? scope : ""),
+  };
+  enum trail_status status = trail_pace_store_open(&options, key, &client->pace_store);
+  if (status != TRAIL_OK) return status;
+  struct trail_pace_description is = trail_pace_store_describe(client->pace_store);
+  if (is.why) trail_note_unshared(call, is.why);
+  return TRAIL_OK;
+}
+
+/* The state that the call's key spends from. A key that took another's place joins its budget. */
+static enum trail_status find_state(struct trail_call *call, int64_t now_us,
+                                    struct trail_pace **state) {
+  struct trail_client *client = call->client;
+  struct trail_secret *line = trail_keyring_authorization(&client->keyring, now_us);
+  if (!client->pace_store || line != client->paced_key) {
+    struct trail_slice key = line ? trail_key_of(line) : trail_slice_of(NULL, 0);
+    if (client->pace_store)
+      trail_pace_store_alias(client->pace_store, key);
+    else if (open_store(call, key) != TRAIL_OK)
+      return TRAIL_NO_MEMORY;
+    trail_secret_release(client->paced_key);
+    client->paced_key = line ? trail_secret_retain(line) : NULL;
+  }
+  *state = trail_pace_store_state(client->pace_store);
+  return TRAIL_OK;
+}
+
+/* ---- admission ------------------------------------------------------------------------------- */
+
 bool trail_pacing_admits(struct trail_engine *engine, struct trail_line *line, int64_t now_us) {
   struct trail_call *call = line->first;
   struct trail_client *client = call->client;
-  if (!client->pace || call->admitted) return true;
+  struct trail_pace *state;
+  if (!client->defaults.paced || call->admitted) return true;
   if (now_us < line->ask_again_us && !engine->learnt) return false;
-  int64_t wait_us = trail_pacer_admit(client->pace, &client->defaults.pacing, now_us,
-                                      call->priority, &call->ticket);
+  if (find_state(call, now_us, &state) != TRAIL_OK) {
+    trail_life_fail(engine, call, TRAIL_NO_MEMORY, now_us);
+    return false;
+  }
+  int64_t wait_us =
+      trail_pacer_admit(state, &client->defaults.pacing, now_us, call->priority, &call->ticket);
   if (wait_us == 0) {
     call->admitted = true;
     call->held_back = false;
@@ -47,10 +95,11 @@ void trail_pacing_return(struct trail_engine *engine, struct trail_call *call, i
   struct trail_client *client = call->client;
   const struct trail_answer *answer = &call->answer;
   if (!call->admitted) return;
+  struct trail_pace *state = trail_pace_store_state(client->pace_store);
   call->admitted = false;
   engine->learnt = true;
   if (!answer->sent && !answer->head.complete) {
-    trail_pacer_refund(client->pace, &call->ticket);
+    trail_pacer_refund(state, &call->ticket);
     return;
   }
   struct trail_pacer_answer told = {
@@ -60,5 +109,5 @@ void trail_pacing_return(struct trail_engine *engine, struct trail_call *call, i
       .http_status = answer->head.complete ? answer->head.status : 0,
       .retry_after_ms = answer->head.complete ? call->facts.retry_after_ms : -1,
   };
-  trail_pacer_feedback(client->pace, &client->defaults.pacing, now_us, &call->ticket, &told);
+  trail_pacer_feedback(state, &client->defaults.pacing, now_us, &call->ticket, &told);
 }

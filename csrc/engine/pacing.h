@@ -8,6 +8,9 @@
  * deadline. */
 bool trail_pacing_admits(struct trail_engine *engine, struct trail_line *line, int64_t now_us);
 
+/* The call's deadline has come while the pacer held it back. */
+void trail_pacing_run_out(struct trail_engine *engine, struct trail_call *call, int64_t now_us);
+
 /* The attempt has ended, or did not begin: its ticket comes back, with what the answer says. */
 void trail_pacing_return(struct trail_engine *engine, struct trail_call *call, int64_t now_us);
 

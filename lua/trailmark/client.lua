@@ -96,6 +96,7 @@ local function new(opts)
   if fault then return nil, fault end
   header_settings(settings)
   settings.events = events.wanted(settings)
+  settings.paced = settings.pace ~= "off"
   local handle, why = core.client(settings)
   if not handle then return nil, (base_url_refused(settings, why, 2)) end
   local source, err = key.open(handle, settings)
@@ -245,7 +246,7 @@ end
 function Client:rate()
   local rate = self.handle:rate()
   if not rate then return nil end
-  rate.scope, rate.shared, rate.waiting = self._scope, false, 0
+  rate.scope = self._scope
   return rate
 end
 

@@ -44,6 +44,7 @@ local LINES = {
       event.attempt + 1, wait(event))
   end,
   pace = function(event)
+    if event.reason then return "info", "the rate limit is not shared: " .. event.reason end
     return event.wait > LONG_WAIT and "info" or "debug",
       ("%s: waits %s for the rate limit"):format(what(event), wait(event))
   end,

@@ -212,7 +212,8 @@ function hints.remedy(err, facts)
   end
   local remedy = err.kind == "http" and BY_STATUS[status] or hints.row(err.kind).remedy
   if type(remedy) == "function" then remedy = remedy(err, facts) end
-  return join(err.kind ~= "timeout" and NOT_RETRIED[facts.limit], remedy)
+  local attempted = (err.attempts or 0) > 0 and err.kind ~= "timeout"
+  return join(attempted and NOT_RETRIED[facts.limit], remedy)
 end
 
 return hints

@@ -266,7 +266,9 @@ int64_t trail_pacer_admit(struct trail_pace *pace, const struct trail_pacer_conf
   return wait_us;
 }
 
-int64_t trail_pacer_jitter_us(uint32_t random) { return (int64_t)((uint64_t)random * JITTER_US >> 32); }
+int64_t trail_pacer_jitter_us(uint32_t random) {
+  return (int64_t)((uint64_t)random * JITTER_US >> 32);
+}
 
 static void refund_own(struct trail_pace *pace, int64_t began_ms) {
   uint64_t word = trail_pacer_word_read(&pace->own);

@@ -169,8 +169,9 @@ static void open_own_window(const struct lesson *lesson) {
     struct trail_pacer_own own = trail_pacer_word_own(word);
     bool since = own.sent && own.began_ms > lesson->ticket->admitted_us / 1000;
     bool counted = lesson->ticket->own_began_ms >= 0;
-    next = since ? trail_pacer_word_of_own(own.began_ms, own.sent + !counted)
-                 : trail_pacer_word_of_own(lesson->now_us / 1000, counted && own.sent ? own.sent : 1);
+    next = since
+               ? trail_pacer_word_of_own(own.began_ms, own.sent + !counted)
+               : trail_pacer_word_of_own(lesson->now_us / 1000, counted && own.sent ? own.sent : 1);
   } while (next != word && !trail_pacer_word_swap(&lesson->pace->own, &word, next));
 }
 
@@ -219,6 +220,11 @@ static void remember_refusal(const struct lesson *lesson, bool told) {
   } while (next != word && !trail_pacer_word_swap(&lesson->pace->budget, &word, next));
 }
 
+static bool is_of_older_window(const struct lesson *lesson) {
+  uint64_t word = trail_pacer_word_read(&lesson->pace->window);
+  return is_older(lesson->answer->rate.reset, trail_pacer_word_window(word).name);
+}
+
 /* Whatever we counted, the window that refused is full. */
 static void fill_window(const struct lesson *lesson) {
   struct trail_rate_fields rate = lesson->answer->rate;
@@ -254,9 +260,11 @@ void trail_pacer_feedback(struct trail_pace *pace, const struct trail_pacer_conf
   }
   if (answer->http_status == 429) {
     stop_everybody(&lesson);
-    remember_refusal(&lesson, told);
-    if (told && answer->rate.remaining == 0) fill_window(&lesson);
-    if (!told) close_own_window(&lesson);
+    if (!told)
+      close_own_window(&lesson);
+    else if (answer->rate.remaining == 0)
+      fill_window(&lesson);
+    if (!told || !is_of_older_window(&lesson)) remember_refusal(&lesson, told);
   } else if (!told && answer->http_status > 0) {
     learn_silence(&lesson);
   }

@@ -81,9 +81,8 @@ static bool judge(const struct row *row, unsigned seeds) {
     printf("%-46s %.2f  used %.4f (%s %.4f, worst run %.4f, window %.3f)  429 %.2f (%s %.2f)  "
            "100 in %.2f s%s\n",
            i ? "" : row->name, spreads[i], summary.used, row->goal ? "goal" : "model", row->used,
-           summary.used_worst, summary.window_worst, summary.refused,
-           row->goal ? "goal" : "model", (double)row->refused / MODEL_RUNS, summary.first_hundred,
-           bad ? "  WORSE" : "");
+           summary.used_worst, summary.window_worst, summary.refused, row->goal ? "goal" : "model",
+           (double)row->refused / MODEL_RUNS, summary.first_hundred, bad ? "  WORSE" : "");
     worse |= bad;
   }
   fflush(stdout);

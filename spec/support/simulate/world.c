@@ -222,8 +222,7 @@ static void handle(struct world *world, const struct event *event) {
       ask(world, event->process, now_us);
       break;
     case WAKE:
-      if (event->order == world->processes[event->process].wake)
-        ask(world, event->process, now_us);
+      if (event->order == world->processes[event->process].wake) ask(world, event->process, now_us);
       break;
     case ARRIVE:
       arrive(world, event->request, now_us);

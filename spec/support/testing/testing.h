@@ -32,6 +32,8 @@
   X(memory_scan) \
   X(method) \
   X(origin) \
+  X(pace_store) \
+  X(pacer) \
   X(poller) \
   X(process) \
   X(random) \

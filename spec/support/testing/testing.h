@@ -40,6 +40,7 @@
   X(retry_budget) \
   X(secret) \
   X(status) \
+  X(storm) \
   X(target) \
   X(timers) \
   X(transport) \

@@ -3,18 +3,18 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "fault_http1.h"
 #include "fault_http2.h"
 #include "fault_log.h"
 
-enum { LONG_MS = FAULT_WIRE_PATIENCE * 1000 };
+enum { LONG_MS = FAULT_WIRE_PATIENCE * 1000, STACK_SIZE = 256 * 1024 };
 
 struct fault_connection {
   struct fault_wire wire;
   struct fault_http2 *http2; /* NULL: HTTP/1.1 */
-  unsigned number;
-  const struct fault_plan *plan;
+  struct fault_connection_origin origin;
   pthread_t thread;
 };
 
@@ -25,12 +25,12 @@ static const char served[] = "{\"fine\":true}";
 static bool finish(struct fault_connection *connection) {
   bool plain = !connection->wire.ssl;
   size_t unread = fault_wire_finish(&connection->wire);
-  if (unread && plain) fault_log_add("partial %u %zu\n", connection->number, unread);
+  if (unread && plain) fault_log_add("partial %u %zu\n", connection->origin.number, unread);
   return false;
 }
 
 static bool handshake(struct fault_connection *connection, const struct fault_step *step) {
-  const struct fault_plan *plan = connection->plan;
+  const struct fault_plan *plan = connection->origin.plan;
   bool last = step + 1 == plan->steps + plan->count;
   bool http2 = !last && step[1].verb == FAULT_HTTP2;
   return fault_wire_handshake(&connection->wire, step->bytes, step->numbers[0], http2);
@@ -60,7 +60,7 @@ static bool hold(struct fault_wire *wire) {
 
 static bool read_request(struct fault_connection *connection) {
   if (connection->http2) return fault_http2_read(connection->http2);
-  return fault_http1_read(&connection->wire, connection->number);
+  return fault_http1_read(&connection->wire, connection->origin.number);
 }
 
 static bool answer_well(struct fault_connection *connection) {
@@ -83,7 +83,7 @@ static bool answer(struct fault_http2 *http2, const struct fault_step *step) {
 }
 
 static bool begin_http2(struct fault_connection *connection) {
-  connection->http2 = fault_http2_create(&connection->wire, connection->number);
+  connection->http2 = fault_http2_create(&connection->wire, connection->origin.number);
   return connection->http2 != NULL;
 }
 
@@ -105,7 +105,7 @@ static bool run_step(struct fault_connection *connection, const struct fault_ste
     case FAULT_READ:
       return read_request(connection);
     case FAULT_READ_PART:
-      return fault_http1_read_part(wire, connection->number, (size_t)step->numbers[0]);
+      return fault_http1_read_part(wire, connection->origin.number, (size_t)step->numbers[0]);
     case FAULT_AWAIT:
       return fault_wire_await(wire, LONG_MS);
     case FAULT_SEND:
@@ -124,9 +124,11 @@ static bool run_step(struct fault_connection *connection, const struct fault_ste
     case FAULT_SERVE:
       return serve(connection);
     case FAULT_SERVE_BADLY:
-      fault_http1_serve_badly(wire, connection->number, step->numbers[0],
+      fault_http1_serve_badly(wire, connection->origin.number, step->numbers[0],
                               (unsigned)step->numbers[1]);
       return false;
+    case FAULT_DEAF:
+      return shutdown(connection->origin.listener, SHUT_RDWR) == 0;
     case FAULT_GOODBYE:
       fault_wire_say_goodbye(wire);
       return true;
@@ -144,7 +146,7 @@ static bool run_step(struct fault_connection *connection, const struct fault_ste
 
 static void *run(void *context) {
   struct fault_connection *connection = context;
-  const struct fault_plan *plan = connection->plan;
+  const struct fault_plan *plan = connection->origin.plan;
   size_t done = 0;
   while (done < plan->count && run_step(connection, &plan->steps[done])) done++;
   if (done == plan->count) finish(connection);
@@ -154,15 +156,24 @@ static void *run(void *context) {
   return NULL;
 }
 
-struct fault_connection *fault_connection_start(int fd, unsigned number,
-                                                const struct fault_plan *plan) {
+/* Thousands of them wait for their script's end, so they are given small stacks. */
+static bool start_thread(struct fault_connection *connection) {
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstacksize(&attributes, STACK_SIZE);
+  bool started = pthread_create(&connection->thread, &attributes, run, connection) == 0;
+  pthread_attr_destroy(&attributes);
+  return started;
+}
+
+struct fault_connection *fault_connection_start(int fd,
+                                                const struct fault_connection_origin *origin) {
   struct fault_connection *connection = calloc(1, sizeof *connection);
   if (!connection) return NULL;
   fault_wire_open(&connection->wire, fd);
-  connection->number = number;
-  connection->plan = plan;
-  fault_log_add("connection %u\n", number);
-  if (pthread_create(&connection->thread, NULL, run, connection) == 0) return connection;
+  connection->origin = *origin;
+  fault_log_add("connection %u\n", origin->number);
+  if (start_thread(connection)) return connection;
   fault_wire_close(&connection->wire);
   free(connection);
   return NULL;

@@ -6,9 +6,15 @@
 
 struct fault_connection;
 
-/* Takes the descriptor; the plan is borrowed until `end`. */
-struct fault_connection *fault_connection_start(int fd, unsigned number,
-                                                const struct fault_plan *plan);
+struct fault_connection_origin {
+  int listener; /* which a plan may shut */
+  unsigned number;
+  const struct fault_plan *plan; /* borrowed until `end` */
+};
+
+/* Takes the descriptor. */
+struct fault_connection *fault_connection_start(int fd,
+                                                const struct fault_connection_origin *origin);
 /* Ends it from the client's view, wherever it is in its plan. */
 void fault_connection_interrupt(struct fault_connection *connection);
 void fault_connection_end(struct fault_connection *connection);

@@ -24,6 +24,7 @@
   X(HOLD, "hold")                 /* reads all there is and says nothing, until the client ends */ \
   X(SERVE, "serve")               /* well, until the client ends */                                \
   X(SERVE_BADLY, "serve-badly")   /* PERCENT SEED: kills so many exchanges at a random byte */     \
+  X(DEAF, "deaf")                 /* refuses further connections until `calm` */                   \
   X(GOODBYE, "goodbye")           /* TLS close_notify */                                           \
   X(FINISH, "finish")             /* FIN, then reads until the client ends */                      \
   X(RESET, "reset")               /* RST */                                                        \

@@ -17,6 +17,7 @@
  * for. The server ends with the control connection, or when nothing was asked of it for two minutes.
  */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
@@ -29,13 +30,14 @@
 #include "fault_connection.h"
 #include "fault_log.h"
 
-enum { MOST_PLANS = 64, MOST_CONNECTIONS = 20000, IDLE_SECONDS = 120 };
+enum { MOST_PLANS = 64, MOST_CONNECTIONS = 20000, IDLE_SECONDS = 120, BACKLOG = 128 };
 
 static struct {
   struct fault_plan plans[MOST_PLANS];
   size_t plan_count;
-  bool every, calm;
+  bool every, calm, deaf;
   int listener;
+  unsigned port;
   struct fault_connection *connections[MOST_CONNECTIONS];
   unsigned connection_count;
 } script = {.listener = -1};
@@ -44,12 +46,16 @@ static FILE *commands, *answers; /* the control connection */
 
 /* ---- sockets --------------------------------------------------------------------------------- */
 
+/* On `*port`, or on one of the kernel's choice where that is 0. */
 static int listen_on_loopback(int flags, unsigned *port) {
-  struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  struct sockaddr_in address = {.sin_family = AF_INET,
+                                .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                                .sin_port = htons((uint16_t)*port)};
   socklen_t size = sizeof address;
-  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
+  int on = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
   if (fd < 0) return -1;
-  if (bind(fd, (struct sockaddr *)&address, size) != 0 || listen(fd, 128) != 0 ||
+  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (bind(fd, (struct sockaddr *)&address, size) != 0 || listen(fd, BACKLOG) != 0 ||
       getsockname(fd, (struct sockaddr *)&address, &size) != 0) {
     close(fd);
     return -1;
@@ -79,10 +85,15 @@ static const struct fault_plan *next_plan(void) {
 
 static bool accept_one(void) {
   int fd = accept4(script.listener, NULL, NULL, SOCK_CLOEXEC);
-  if (fd < 0) return false;
+  if (fd < 0) {
+    script.deaf = errno == EINVAL; /* a plan shut it */
+    return false;
+  }
+  struct fault_connection_origin origin = {script.listener, script.connection_count + 1,
+                                           next_plan()};
   struct fault_connection *connection = NULL;
   if (script.connection_count < MOST_CONNECTIONS)
-    connection = fault_connection_start(fd, script.connection_count + 1, next_plan());
+    connection = fault_connection_start(fd, &origin);
   else
     close(fd);
   if (connection) script.connections[script.connection_count++] = connection;
@@ -96,14 +107,18 @@ static void accept_all(void) {
 /* ---- commands -------------------------------------------------------------------------------- */
 
 static void go(const char *line) {
-  unsigned port = 0;
   script.every = strcmp(line, "go every\n") == 0;
-  script.listener = listen_on_loopback(SOCK_NONBLOCK, &port);
-  fprintf(answers, "port %u\n", port);
+  script.listener = listen_on_loopback(SOCK_NONBLOCK, &script.port);
+  fprintf(answers, "port %u\n", script.port);
 }
 
 static void calm_down(bool all) {
   script.calm = true;
+  if (script.deaf) {
+    close(script.listener);
+    script.listener = listen_on_loopback(SOCK_NONBLOCK, &script.port);
+    script.deaf = false;
+  }
   for (unsigned i = 0; all && i < script.connection_count; i++)
     fault_connection_interrupt(script.connections[i]);
 }
@@ -143,7 +158,7 @@ static bool take_command(void) {
 static void run(void) {
   for (;;) {
     struct pollfd ready[2] = {{.fd = fileno(commands), .events = POLLIN},
-                              {.fd = script.listener, .events = POLLIN}};
+                              {.fd = script.deaf ? -1 : script.listener, .events = POLLIN}};
     if (poll(ready, 2, -1) < 0) continue;
     if (ready[1].revents) accept_all();
     if (ready[0].revents && !take_command()) return;
@@ -160,7 +175,7 @@ static bool open_control(int fd) {
 }
 
 int main(int argc, char **argv) {
-  unsigned port;
+  unsigned port = 0;
   signal(SIGPIPE, SIG_IGN);
   alarm(IDLE_SECONDS);
   if (argc != 2 || !fault_certificate_make(argv[1])) return 1;

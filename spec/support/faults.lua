@@ -22,7 +22,7 @@ local faults = {}
 
 -- fault_plan.h says what each does.
 for _, verb in ipairs { "read", "await", "hold", "serve", "goodbye", "finish", "reset", "http2",
-  "ping" } do
+  "ping", "deaf" } do
   faults[verb] = { verb }
 end
 

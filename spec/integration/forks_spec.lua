@@ -101,10 +101,12 @@ for _, scheme in ipairs { "HTTP", "HTTPS" } do
 end
 
 describe("a child that ends its whole Lua state", function()
-  -- lua(1) closes it at os.exit(code, true), which 5.1 does not know; there the end of the script does.
+  -- What libcurl holds for itself in the handle that the child gave up, a pair of sockets, cannot be
+  -- closed without touching the parent's connections; the child does it, for the run counts leaks.
   local code = [[
     local trailmark = require "trailmark"
     local os_process = require "trailmark_testing".process
+    local at_first = os_process.descriptors()
     local tm = trailmark.new { base_url = os.getenv "URL", ca_file = os.getenv "CA", retries = 0 }
     local function call(who)
       local echo = assert(tm:get("/echo", { id = who }))
@@ -114,8 +116,17 @@ describe("a child that ends its whole Lua state", function()
     for i = 1, 10 do
       local pid = os_process.fork()
       if pid == 0 then
+        local inherited = os_process.descriptors()
         call("child" .. i)
         if i % 2 == 0 then tm = nil end
+        local left = 0
+        for fd, what in pairs(os_process.descriptors()) do
+          if inherited[fd] == what and at_first[fd] ~= what then
+            os_process.close(fd)
+            left = left + 1
+          end
+        end
+        assert(left <= 2, left)
         return -- the end of the script closes the state
       end
       assert(os_process.wait(pid) == 0)

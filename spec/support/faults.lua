@@ -75,7 +75,7 @@ local function control_port(out)
   repeat
     local more = process.read(out, LONGEST)
     if not more or more == "" then
-      error("there is no fault server at " .. PROGRAM .. " (make tested builds it): " .. said)
+      error("there is no fault server at " .. PROGRAM .. " (make check builds it): " .. said)
     end
     said = said .. more
   until said:find("\n", 1, true)

@@ -6,6 +6,7 @@
 #include "binding/result.h"
 #include "binding/state.h"
 #include "binding/target.h"
+#include "engine/attempt.h"
 #include "engine/inline.h"
 #include "policy/uuid.h"
 
@@ -190,9 +191,10 @@ static int result(lua_State *L) {
 }
 
 /* call:failure([kind, message]) -> the fields of its error; with `kind`, of one found after the
- * answer came */
+ * answer came. From then on the answer shows no key. */
 static int failure(lua_State *L) {
-  const struct trail_call *call = check(L);
+  struct trail_call *call = check(L);
+  trail_attempt_hide_key(call);
   const char *kind = luaL_optstring(L, 2, NULL);
   const char *message = luaL_optstring(L, 3, NULL);
   trail_result_push_failure(L, call, kind, message);

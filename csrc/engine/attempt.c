@@ -48,6 +48,8 @@ void trail_attempt_begin(struct trail_engine *engine, struct trail_call *call, i
     return;
   }
   call->attempts++;
+  if (call->rekeyed) call->key_tries++;
+  call->rekeyed = false;
   trail_life_enter(engine, call, TRAIL_CALL_IN_FLIGHT,
                    earlier(now_us + call->timeout_us, call->deadline_at_us));
   trail_note_request(call);
@@ -71,6 +73,17 @@ static void mask(char *bytes, size_t size, struct trail_slice key) {
   for (char *at = bytes; size && (at = memmem(at, (size_t)(end - at), key.bytes, key.size));
        at += key.size)
     memset(at, '*', key.size);
+}
+
+static bool holds(struct trail_slice text, struct trail_slice key) {
+  return text.size && memmem(text.bytes, text.size, key.bytes, key.size);
+}
+
+bool trail_attempt_echoes_key(const struct trail_call *call) {
+  if (!call->authorization) return false;
+  struct trail_slice key = trail_key_of(call->authorization);
+  return holds(trail_buffer_slice(&call->answer.body), key) ||
+         holds(trail_buffer_slice(&call->answer.head.fields), key);
 }
 
 void trail_attempt_hide_key(struct trail_call *call) {
@@ -126,7 +139,8 @@ void trail_attempt_judge(struct trail_engine *engine, struct trail_call *call, i
   if (kind != TRAIL_OK) trail_attempt_hide_key(call);
   struct trail_attempt attempt = trail_life_describe(call, kind);
   call->outcome = trail_verdict_worse(call->outcome, trail_verdict_outcome(&attempt));
-  trail_call_remember(call, answer->head.status, kind, now_us - call->started_us);
+  trail_call_remember(call, answer->head.complete ? answer->head.status : 0, kind,
+                      now_us - call->started_us);
   if (answer->head.complete || answer->failure == TRAIL_OK) trail_note_response(call, kind, now_us);
   trail_rotation_learn(engine, call, now_us);
   if (kind == TRAIL_UNAUTHORIZED && trail_rotation_continues(engine, call, now_us)) return;

@@ -121,6 +121,11 @@ void trail_call_remember(struct trail_call *call, int http_status, enum trail_st
   };
 }
 
+void trail_call_forget_key(struct trail_call *call) {
+  trail_secret_release(call->authorization);
+  call->authorization = NULL;
+}
+
 struct trail_slice trail_call_path(const struct trail_call *call) {
   struct trail_slice path = trail_slice_of(call->url + call->path_at, call->path_size);
   struct trail_slice base = trail_slice_text(call->client->origin.path);

@@ -81,8 +81,9 @@ struct trail_call {
   char *own_headers;
   char *body;
   size_t body_size;
-  struct trail_secret *authorization; /* of the current attempt, while the call is not done */
-  const char *idempotency_key;        /* within `own_headers`; NULL: none on the wire */
+  /* Of the current attempt; once done, only where a success sends the key back. */
+  struct trail_secret *authorization;
+  const char *idempotency_key; /* within `own_headers`; NULL: none on the wire */
 
   int64_t timeout_us, deadline_us;
   uint32_t retries;
@@ -90,6 +91,7 @@ struct trail_call {
   int64_t started_us; /* the current attempt */
   int64_t waited_us;  /* before the current attempt */
   uint32_t attempts;
+  bool rekeyed;                  /* the next attempt is with another key */
   uint32_t key_tries;            /* of them those that only another key made necessary */
   struct trail_history *history; /* `attempts` entries; NULL while all went well */
 
@@ -113,6 +115,9 @@ void trail_call_release(struct trail_call *call);
 /* One entry more in the history, for the attempt that has just ended. */
 void trail_call_remember(struct trail_call *call, int http_status, enum trail_status kind,
                          int64_t elapsed_us);
+
+/* The call has no more use for the key it was asked with. */
+void trail_call_forget_key(struct trail_call *call);
 
 /* Relative to the base URL, as the caller wrote it, without query. */
 struct trail_slice trail_call_path(const struct trail_call *call);

@@ -42,7 +42,9 @@ static enum trail_status build(struct trail_client *client,
   profile->connect_timeout_us = options->connect_timeout_us;
   profile->max_response_bytes = options->max_response_bytes;
   client->defaults = *options;
-  client->defaults.base_url = NULL;
+  client->defaults.base_url = client->defaults.ca_file = client->defaults.proxy = NULL;
+  client->defaults.pinned_public_key = client->defaults.pace_scope = NULL;
+  client->defaults.headers = trail_slice_of(NULL, 0);
   if (!copy(options->pace_scope, &client->defaults.pace_scope)) return TRAIL_NO_MEMORY;
   return trail_events_init(&client->events, options->events);
 }

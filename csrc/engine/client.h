@@ -77,7 +77,7 @@ struct trail_client {
   struct trail_origin origin;
   struct trail_profile profile;
   struct trail_client_options
-      defaults;  /* its strings are those of `profile`; base_url is not kept */
+      defaults;  /* without its strings, but for the pacing scope's */
   char *headers; /* lines ended by NUL, the list by an empty one */
   struct trail_keyring keyring;
   struct trail_retry_budget *retry_budget; /* its origin's, shared with other clients */

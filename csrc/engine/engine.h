@@ -44,7 +44,8 @@ void trail_engine_key_answered(struct trail_engine *engine, struct trail_client 
 /* Takes in finished transfers, then lets timers run out, then starts what may start. */
 void trail_engine_advance(struct trail_engine *engine, int64_t now_us);
 
-/* When `advance` has something to do again by itself; TRAIL_NEVER. */
+/* When `advance` has something to do again by itself; TRAIL_NEVER. After a submit, a cancel or an
+ * answered key question it is due at once. */
 int64_t trail_engine_wake_us(const struct trail_engine *engine);
 size_t trail_engine_live(const struct trail_engine *engine); /* calls that are not done */
 struct trail_transport *trail_engine_transport(const struct trail_engine *engine);

@@ -82,8 +82,7 @@ void trail_life_enter(struct trail_engine *engine, struct trail_call *call,
 void trail_life_finish(struct trail_engine *engine, struct trail_call *call,
                        enum trail_status result, int64_t now_us) {
   call->result = result;
-  trail_secret_release(call->authorization);
-  call->authorization = NULL;
+  if (result != TRAIL_OK || !trail_attempt_echoes_key(call)) trail_call_forget_key(call);
   call->done_us = now_us;
   call->done_wall_ms = trail_clock_wall_ms();
   if (result != TRAIL_OK) trail_note_error(call);
@@ -98,7 +97,8 @@ void trail_life_fail(struct trail_engine *engine, struct trail_call *call, enum 
   struct trail_attempt attempt = trail_life_describe(call, why);
   if (call->state == TRAIL_CALL_IN_FLIGHT) {
     call->outcome = trail_verdict_worse(call->outcome, trail_verdict_outcome(&attempt));
-    trail_call_remember(call, call->answer.head.status, why, now_us - call->started_us);
+    trail_call_remember(call, call->answer.head.complete ? call->answer.head.status : 0, why,
+                        now_us - call->started_us);
   }
   call->repeatable = trail_verdict_repeatable(&attempt, call->outcome);
   trail_life_finish(engine, call, why, now_us);

@@ -22,7 +22,7 @@ bool trail_rotation_continues(struct trail_engine *engine, struct trail_call *ca
   wait->trial = NULL;
   if (verdict == TRAIL_KEY_RETRY) {
     trail_note_key(call);
-    call->key_tries++;
+    call->rekeyed = true;
     call->waited_us = 0;
     if (client->keyring.unproven) wait->trial = call;
     trail_life_enter(engine, call, TRAIL_CALL_QUEUED, call->deadline_at_us);

@@ -83,8 +83,8 @@ end
 
 -- Ending ------------------------------------------------------------------------------------------
 
-local function failed(client, handle, body, decode, kind, message)
-  local fields = handle:failure(kind, message)
+local function failed(client, handle, body, decode)
+  local fields = handle:failure()
   if fields.kind == "unauthorized" then fields.key_problem = client._key.problem end
   if body and body ~= "" then
     local value
@@ -105,7 +105,12 @@ function call.finish(client, handle, decode)
   if decode == false then return body, nil, response end
   if body == "" then return true, nil, response end
   local data, problem = json.decode(body)
-  if problem then return nil, failed(client, handle, body, false, "decode", problem), response end
+  if problem then
+    local fields = handle:failure("decode", problem)
+    local _, bytes, shown = handle:result() -- once more: from now on they show no key
+    fields.body = bytes
+    return nil, errors.new(fields), shown
+  end
   return data, nil, response
 end
 

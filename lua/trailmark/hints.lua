@@ -212,7 +212,8 @@ function hints.remedy(err, facts)
   end
   local remedy = err.kind == "http" and BY_STATUS[status] or hints.row(err.kind).remedy
   if type(remedy) == "function" then remedy = remedy(err, facts) end
-  local attempted = (err.attempts or 0) > 0 and err.kind ~= "timeout"
+  local made = type(err.attempts) == "number" and err.attempts or 0
+  local attempted = made > 0 and err.kind ~= "timeout"
   return join(attempted and NOT_RETRIED[facts.limit], remedy)
 end
 

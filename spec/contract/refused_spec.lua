@@ -7,7 +7,7 @@ local raises = require "spec.support.raises"
 
 local sb, tm
 setup(function()
-  sb = assert(sandbox.start())
+  sb = assert(sandbox.start { limit = 1000000 })
   tm = assert(sb:client())
 end)
 teardown(function()

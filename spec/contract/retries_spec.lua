@@ -5,7 +5,7 @@ local raw_server = require "spec.support.raw_server"
 
 local sb, tm
 setup(function()
-  sb = assert(sandbox.start())
+  sb = assert(sandbox.start { limit = 1000000 })
   tm = assert(sb:client())
 end)
 teardown(function()

@@ -6,7 +6,7 @@ local raises = require "spec.support.raises"
 
 local sb, tm
 setup(function()
-  sb = assert(sandbox.start())
+  sb = assert(sandbox.start { limit = 1000000 })
   tm = assert(sb:client { user_agent = "crm-sync/2.1", headers = { ["X-Team"] = "crm" } })
 end)
 teardown(function()

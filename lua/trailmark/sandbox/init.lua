@@ -121,7 +121,7 @@ function Sandbox:client(opts)
     all.key = nil
   end
   if type(all.pace) == "table" and not all.pace.scope then
-    local pace = { scope = "sandbox-" .. self.key:sub(-16) }
+    local pace = { scope = "sandbox-" .. self.key:sub(-16), shared = false }
     for name, value in pairs(all.pace) do
       pace[name] = value
     end

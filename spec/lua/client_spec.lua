@@ -34,7 +34,7 @@ describe("a closed client", function()
   end)
 
   it("can be closed again, shown, and asked for its rate", function()
-    local tm = assert(sb:client())
+    local tm = assert(sb:client { pace = { scope = "client-spec", shared = false } })
     assert(tm:workspace())
     tm:close()
     tm:close(5)

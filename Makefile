@@ -68,6 +68,7 @@ to_objects       = $(patsubst %.c,$(1)/%.o,$(2))
 SHARED_OBJECTS  := $(call to_objects,$(OBJ),$(filter-out csrc/binding/%,$(wildcard csrc/*/*.c)))
 BINDING_OBJECTS := $(call to_objects,$(OUT)/obj,$(wildcard csrc/binding/*.c))
 TESTING_OBJECTS := $(call to_objects,$(OUT)/obj,$(wildcard spec/support/testing/*.c))
+FAULT_SERVER    := $(BUILD)/fault_server
 BENCH_PROGRAMS  := $(patsubst spec/bench/%.c,$(BUILD)/bench/%,$(wildcard spec/bench/*.c))
 
 # -- Build ----------------------------------------------------------------------------------------
@@ -112,6 +113,12 @@ $(OUT)/lua: spec/support/run.c $(OUT)/obj/flags
 	$(call say,$(CC),$@)
 	$(Q)$(COMPILE) $(LUA_CFLAGS) -rdynamic $< $(LUA_LIBS) -o $@
 
+# The server that specs of broken connections talk to.
+$(FAULT_SERVER): $(wildcard spec/support/fault_*.c spec/support/fault_*.h) $(OBJ)/flags
+	$(call say,$(CC),$@)
+	@mkdir -p $(@D)
+	$(Q)$(COMPILE) $(filter %.c,$^) -lssl -lcrypto -lnghttp2 -o $@
+
 $(BENCH_PROGRAMS): $(BUILD)/bench/%: spec/bench/%.c $(OBJ)/flags
 	$(call say,$(CC),$<)
 	@mkdir -p $(@D)
@@ -124,6 +131,7 @@ LUA_BIN = $(LUA_NAME)
 UNSET   = MAKEFLAGS MFLAGS MAKELEVEL LUA_INIT $(foreach version,5_2 5_3 5_4, \
             LUA_INIT_$(version) LUA_PATH_$(version) LUA_CPATH_$(version))
 RUN     = env $(addprefix -u ,$(UNSET)) TRAIL_LUA="$$(command -v $(LUA_BIN))" \
+            TRAIL_FAULT_SERVER='$(CURDIR)/$(FAULT_SERVER)' \
             LUA_PATH='$(CURDIR)/$(BUILD)/lua/?.lua;$(CURDIR)/$(BUILD)/lua/?/init.lua;$(CURDIR)/?.lua;;' \
             LUA_CPATH='$(CURDIR)/$(OUT)/?.so;;'
 
@@ -183,7 +191,7 @@ check-asan: ## runs the specs under the address, undefined behaviour and leak sa
 .PHONY: run-specs
 run-specs: UNSET += TRAILMARK_API_KEY TRAILMARK_API_KEY_FILE TRAILMARK_BASE_URL TRAILMARK_LOG \
   http_proxy https_proxy all_proxy no_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY
-run-specs: tested
+run-specs: tested $(FAULT_SERVER)
 	@mkdir -p $(RESULTS) && echo 0 1 >$(RESULTS)/$(SUITE)
 	$(Q)$(RUN) TRAIL_SUITE=$(SUITE) TRAIL_RESULT=$(RESULTS)/$(SUITE) \
 	  timeout --foreground $(LIMIT) $(LUA_BIN) spec/support/run.lua $(if $(FILTER),--filter='$(FILTER)') $(SPEC)

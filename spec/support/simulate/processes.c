@@ -106,6 +106,7 @@ static _Noreturn void send_until_killed(unsigned number) {
   struct trail_pace_store *store;
   pthread_t thread;
   prctl(PR_SET_PDEATHSIG, SIGKILL);
+  close_range(3, ~0U, 0); /* the server's */
   if (trail_pace_store_open(&options, trail_slice_text(row->name), &store) != TRAIL_OK) _exit(1);
   if (!trail_pace_store_describe(store).shared) _exit(1);
   pace = trail_pace_store_state(store);
@@ -150,16 +151,16 @@ static void accept_all(int epoll, int listener) {
     watch(epoll, fd);
 }
 
-static void serve(struct server *server, int fd) {
+static void serve(struct server *server, int epoll, int fd) {
   char question[8];
   ssize_t size = recv(fd, question, sizeof question, 0);
   if (size < 0 && errno == EAGAIN) return;
-  if (size <= 0) {
-    close(fd);
-    return;
+  if (size > 0) {
+    struct trail_pacer_answer answer = server_ask(server, trail_clock_boot_us(), false);
+    if (send(fd, &answer, sizeof answer, MSG_NOSIGNAL) > 0) return;
   }
-  struct trail_pacer_answer answer = server_ask(server, trail_clock_boot_us(), false);
-  if (send(fd, &answer, sizeof answer, MSG_NOSIGNAL) < 0) close(fd);
+  epoll_ctl(epoll, EPOLL_CTL_DEL, fd, NULL);
+  close(fd);
 }
 
 static void serve_for(struct server *server, int64_t until_us, unsigned *kills) {
@@ -175,7 +176,7 @@ static void serve_for(struct server *server, int64_t until_us, unsigned *kills) 
       if (events[i].data.fd == listener)
         accept_all(epoll, listener);
       else
-        serve(server, events[i].data.fd);
+        serve(server, epoll, events[i].data.fd);
     if (!row->kills || now_us < kill_at_us) continue;
     int victim = (int)(lrand48() % row->processes);
     end_process(processes[victim]);

@@ -61,7 +61,7 @@ describe("a connection", function()
       connection:request()
       connection:answer(200, "{}", "Connection: close\r\n")
     end)
-    local tm = assert(trailmark.new { key = "tm_live_x", base_url = server.url })
+    local tm = assert(trailmark.new { key = "tm_live_x", pace = "off", base_url = server.url })
     for _ = 1, 3 do assert(tm:get("/x")) end
     assert.equal(3, server:connections())
   end)
@@ -71,7 +71,7 @@ describe("a connection", function()
       connection:request()
       connection:answer(200, "{}")
     end)
-    local tm = assert(trailmark.new { key = "tm_live_x", base_url = server.url, retries = 0 })
+    local tm = assert(trailmark.new { key = "tm_live_x", pace = "off", base_url = server.url, retries = 0 })
     for number = 1, 3 do
       assert(tm:get("/x"))
       server:expect(("connection %d\n"):format(number))
@@ -90,7 +90,7 @@ describe("a call in flight", function()
     local child = process.lua([[
       io.stdout:setvbuf("no")
       local process = require "trailmark_testing".process
-      local tm = require "trailmark".new { key = "tm_live_x", base_url = os.getenv "URL" }
+      local tm = require "trailmark".new { key = "tm_live_x", pace = "off", base_url = os.getenv "URL" }
       process.handle(15, function() error("left alone", 0) end)
       print "begins"
       print(select(2, pcall(tm.get, tm, "/stall"))) -- goes on when nobody waits for it any more
@@ -112,7 +112,7 @@ describe("a Lua state that ends", function()
     local trailmark = require "trailmark"
     local before = process.descriptors()
     for _ = 1, 20 do
-      local tm = trailmark.new { key = "tm_live_x", base_url = os.getenv "URL", ca_file = os.getenv "CA" }
+      local tm = trailmark.new { key = "tm_live_x", pace = "off", base_url = os.getenv "URL", ca_file = os.getenv "CA" }
       for _ = 1, 2 do assert(tm:get("/echo")) end
       if os.getenv "CLOSE" then tm:close() end
     end

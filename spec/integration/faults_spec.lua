@@ -21,7 +21,7 @@ local function answered(text, opts, method)
       end
     end
   end)
-  local all = { key = "tm_live_x", base_url = server.url, retries = 0, timeout = 5 }
+  local all = { key = "tm_live_x", pace = "off", base_url = server.url, retries = 0, timeout = 5 }
   for name, value in pairs(opts or {}) do all[name] = value end
   local tm = assert(trailmark.new(all))
   local data, err, response = tm:request { method = method or "GET", path = "/x" }

@@ -24,7 +24,7 @@ teardown(function() server:stop() end)
 local SETUP = [[
   io.stdout:setvbuf("no")
   local process = require "trailmark_testing".process
-  local tm = require "trailmark".new { key = "tm_live_x", base_url = os.getenv "URL" }
+  local tm = require "trailmark".new { key = "tm_live_x", pace = "off", base_url = os.getenv "URL" }
   assert(tm:get("/quick"))
 ]]
 
@@ -82,7 +82,7 @@ describe("a signal that comes while a call begins to wait", function()
       local process, trailmark = require "trailmark_testing".process, require "trailmark"
       process.handle(15, function() error("stop", 0) end)
       for _ = 1, 60 do
-        local tm = trailmark.new { key = "tm_live_x", base_url = os.getenv "URL", retries = 0 }
+        local tm = trailmark.new { key = "tm_live_x", pace = "off", base_url = os.getenv "URL", retries = 0 }
         print(select(2, pcall(tm.get, tm, "/stall")))
       end
     ]], { URL = own.url })

@@ -8,7 +8,7 @@ local raw_server = require "spec.support.raw_server"
 local LATE = tonumber(os.getenv("TRAIL_SUITE") and os.getenv("TRAIL_SUITE"):find("asan") and 0.5) or 0.1
 
 local function client(url, opts)
-  local all = { key = "tm_live_x", base_url = url, retries = 0, backoff = { base = 0.005, cap = 0.02 } }
+  local all = { key = "tm_live_x", base_url = url, pace = "off", retries = 0, backoff = { base = 0.005, cap = 0.02 } }
   for name, value in pairs(opts) do all[name] = value end
   return assert(trailmark.new(all))
 end

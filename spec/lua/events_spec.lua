@@ -98,7 +98,7 @@ describe("on_event", function()
     local child = process.lua([[
       local sb_url = os.getenv "URL"
       for _, thrown in ipairs { "broken\27[31m hook", {}, false } do
-        local tm = require "trailmark".new { key = "tm_live_x", base_url = sb_url,
+        local tm = require "trailmark".new { key = "tm_live_x", pace = "off", base_url = sb_url,
           on_event = function() error(thrown) end, log = function() error(thrown) end }
         for _ = 1, 3 do assert(tm:get("/echo")) end
       end
@@ -179,7 +179,7 @@ describe("log", function()
   local function on_stderr(option, variable)
     sb:script { { status = 503 } }
     local child = process.lua(([[
-      local tm = require "trailmark".new { key = "tm_live_x", base_url = os.getenv "URL",
+      local tm = require "trailmark".new { key = "tm_live_x", pace = "off", base_url = os.getenv "URL",
         backoff = { base = 0.005, cap = 0.02 }, log = %s }
       assert(tm:get("/echo", { secret = 1 }))
       tm:get("/echo/nope")

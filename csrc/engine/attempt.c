@@ -28,8 +28,9 @@ static enum trail_status begin_transfer(struct trail_engine *engine, struct trai
       .authorization = authorization,
       .body = call->body,
       .body_size = call->body_size,
-      /* libcurl repeats a request whose reused connection dies, which this one must not be */
-      .fresh_connection = !repeatable,
+      /* libcurl repeats a request whose reused connection dies, which this one must not be; and
+       * what broke an earlier attempt may still be wrong with the connection it used */
+      .fresh_connection = !repeatable || call->connection_doubted,
   };
   return engine->transport->ops->start(engine->transport, &request, call, &call->transfer);
 }
@@ -136,6 +137,7 @@ void trail_attempt_judge(struct trail_engine *engine, struct trail_call *call, i
                                : trail_verdict_status((unsigned)answer->head.status);
   if (kind == TRAIL_TIMEOUT && call->limit == TRAIL_LIMIT_NONE)
     call->limit = TRAIL_LIMIT_CONNECT_TIMEOUT; /* the only time limit that libcurl keeps */
+  call->connection_doubted = answer->failure != TRAIL_OK;
   if (kind != TRAIL_OK) trail_attempt_hide_key(call);
   struct trail_attempt attempt = trail_life_describe(call, kind);
   call->outcome = trail_verdict_worse(call->outcome, trail_verdict_outcome(&attempt));

@@ -91,6 +91,7 @@ struct trail_call {
   int64_t started_us; /* the current attempt */
   int64_t waited_us;  /* before the current attempt */
   uint32_t attempts;
+  bool connection_doubted;       /* the last attempt had no whole answer */
   bool rekeyed;                  /* the next attempt is with another key */
   uint32_t key_tries;            /* of them those that only another key made necessary */
   struct trail_history *history; /* `attempts` entries; NULL while all went well */

@@ -76,9 +76,8 @@ struct trail_key_wait {
 struct trail_client {
   struct trail_origin origin;
   struct trail_profile profile;
-  struct trail_client_options
-      defaults;  /* without its strings, but for the pacing scope's */
-  char *headers; /* lines ended by NUL, the list by an empty one */
+  struct trail_client_options defaults; /* without its strings, but for the pacing scope's */
+  char *headers;                        /* lines ended by NUL, the list by an empty one */
   struct trail_keyring keyring;
   struct trail_retry_budget *retry_budget; /* its origin's, shared with other clients */
   struct trail_pace_store *pace_store;     /* opened when the first call asks for admission */

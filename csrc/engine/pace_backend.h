@@ -1,8 +1,8 @@
-/* The places a pacing state can be in, behind engine/pace_store. A further one (a state reached over a
- * network, for many machines) is a file like pace_heap.c and a line in pace_store.c.
+/* The places a pacing state can be in, behind engine/pace_store. A further one (a state reached
+ * over a network, for many machines) is a file like pace_heap.c and a line in pace_store.c.
  *
- * A budget's name is a digest in hexadecimal of what must agree for a state to be shared: the layout,
- * the boot and the time namespace (times are boot times), the origin, and the scope or key.
+ * A budget's name is a digest in hexadecimal of what must agree for a state to be shared: the
+ * layout, the boot and the time namespace (times are boot times), the origin, and the scope or key.
  */
 #ifndef TRAIL_ENGINE_PACE_BACKEND_H
 #define TRAIL_ENGINE_PACE_BACKEND_H

@@ -1,13 +1,13 @@
 /* A pacing state in a mapped file, shared by all processes of one user on one machine.
  *
  * /dev/shm/trailmark-<uid>/<name>: the folder is private (its owner and mode are checked, a link is
- * refused), the name is a digest. A file is finished under a temporary name and then linked to its own,
- * so nobody ever sees half of one. Its pages are reserved first: on a full tmpfs a page that is only
- * promised would be a SIGBUS at its first use. What does not look like ours in every respect is left
- * alone, and the budget is then not shared.
+ * refused), the name is a digest. A file is finished under a temporary name and then linked to its
+ * own, so nobody ever sees half of one. Its pages are reserved first: on a full tmpfs a page that
+ * is only promised would be a SIGBUS at its first use. What does not look like ours in every
+ * respect is left alone, and the budget is then not shared.
  *
- * Files go with the boot (tmpfs). There is one page for every budget used since, and one name for every
- * key; nothing removes them earlier, since a process that has one mapped cannot be asked.
+ * Files go with the boot (tmpfs). There is one page for every budget used since, and one name for
+ * every key; nothing removes them earlier, since a process that has one mapped cannot be asked.
  */
 #include <errno.h>
 #include <fcntl.h>

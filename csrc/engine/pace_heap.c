@@ -1,9 +1,10 @@
 /* Pacing states of this process.
  *
- * A client that wants a budget of its own has it in its own memory. Where sharing was wanted and cannot
- * be had, clients of one name share at least within the process, and the state outlives them: a client
- * made for every request would otherwise know nothing, every time. Those states are few and static, and
- * taken without a lock, so that a fork at any moment leaves the child a table that works.
+ * A client that wants a budget of its own has it in its own memory. Where sharing was wanted and
+ * cannot be had, clients of one name share at least within the process, and the state outlives
+ * them: a client made for every request would otherwise know nothing, every time. Those states are
+ * few and static, and taken without a lock, so that a fork at any moment leaves the child a table
+ * that works.
  */
 #include <stdatomic.h>
 #include <string.h>

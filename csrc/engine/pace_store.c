@@ -7,9 +7,9 @@
 #include "base/memory.h"
 #include "engine/pace_backend.h"
 
-/* The digest comes from libmd: on Debian it is part of every system (dpkg needs it), and it has nothing
- * in common with the TLS library that a host may bring along. A key must not be found from a name, so
- * a weaker hash will not do. */
+/* The digest comes from libmd: on Debian it is part of every system (dpkg needs it), and it has
+ * nothing in common with the TLS library that a host may bring along. A key must not be found from
+ * a name, so a weaker hash will not do. */
 #define FOLDER "/dev/shm"
 
 struct trail_pace_store {

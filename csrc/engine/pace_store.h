@@ -1,9 +1,9 @@
 /* Where a pacing state lives, and who shares it.
  *
- * All processes of one user on one machine with the same origin and key (or scope) share one state; a
- * client that wants its own, or a machine that cannot share, has one in this process. The state's words
- * are policy/pacer's; a store only finds them. Nothing here waits, and nothing is locked: what a killed
- * process leaves behind is a state that works.
+ * All processes of one user on one machine with the same origin and key (or scope) share one state;
+ * a client that wants its own, or a machine that cannot share, has one in this process. The state's
+ * words are policy/pacer's; a store only finds them. Nothing here waits, and nothing is locked:
+ * what a killed process leaves behind is a state that works.
  *
  * One thread at a time uses a store; the state behind it belongs to everybody.
  */
@@ -30,8 +30,8 @@ struct trail_pace_description {
   const char *why; /* why not, although it was wanted: a sentence for people; NULL otherwise */
 };
 
-/* What cannot be shared falls back to this process, with a reason in the description; TRAIL_NO_MEMORY
- * is the only failure. The key is digested, never kept. */
+/* What cannot be shared falls back to this process, with a reason in the description;
+ * TRAIL_NO_MEMORY is the only failure. The key is digested, never kept. */
 TRAIL_MUST_USE enum trail_status trail_pace_store_open(const struct trail_pace_options *options,
                                                        struct trail_slice key,
                                                        struct trail_pace_store **out);
@@ -40,8 +40,9 @@ void trail_pace_store_close(struct trail_pace_store *store); /* NULL is legal */
 /* Valid until the next alias or close. */
 struct trail_pace *trail_pace_store_state(const struct trail_pace_store *store);
 
-/* A replacement key spends from the same budget: processes that start later and know only the new key
- * find this state too. Where the new key has one already, both become one, and the state changes. */
+/* A replacement key spends from the same budget: processes that start later and know only the new
+ * key find this state too. Where the new key has one already, both become one, and the state
+ * changes. */
 void trail_pace_store_alias(struct trail_pace_store *store, struct trail_slice key);
 
 struct trail_pace_description trail_pace_store_describe(const struct trail_pace_store *store);

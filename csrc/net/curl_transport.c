@@ -5,6 +5,7 @@
  * at once, so that only transfers under way hold one.
  */
 #include <curl/curl.h>
+#include <sys/socket.h>
 
 #include "base/clock.h"
 #include "base/memory.h"
@@ -75,6 +76,20 @@ static int on_timer(CURLM *multi, long timeout_ms, void *context) {
   return 0;
 }
 
+/* A kept HTTP/1.1 connection has nothing to say between two answers; what it says all the same must
+ * not be taken for the next one. (HTTP/2 and its pings are libcurl's to read.) */
+static void note_idle(struct curl_transport *transport, CURL *easy) {
+  long version = 0;
+  curl_socket_t fd = CURL_SOCKET_BAD;
+  curl_easy_getinfo(easy, CURLINFO_HTTP_VERSION, &version);
+  if (version != CURL_HTTP_VERSION_1_1) return;
+  curl_easy_getinfo(easy, CURLINFO_ACTIVESOCKET, &fd);
+  if (fd != CURL_SOCKET_BAD) trail_poller_idle(transport->poller, (int)fd);
+}
+
+/* libcurl finds the connection dead when it next wants to use it, and takes another. */
+static void shut(int fd) { (void)!shutdown(fd, SHUT_RDWR); }
+
 static void collect_finished(struct curl_transport *transport) {
   int left;
   for (CURLMsg *message; (message = curl_multi_info_read(transport->multi, &left));) {
@@ -84,6 +99,7 @@ static void collect_finished(struct curl_transport *transport) {
     struct trail_transfer *transfer = NULL;
     curl_easy_getinfo(easy, CURLINFO_PRIVATE, &transfer);
     trail_transfer_finish(transfer, code);
+    if (code == CURLE_OK) note_idle(transport, easy);
     curl_multi_remove_handle(transport->multi, easy);
     list_remove(&transport->in_flight, transfer);
     list_append(&transport->finished, transfer);
@@ -102,6 +118,10 @@ static void run_due_timer(struct curl_transport *transport) {
 
 static void hand_over(struct curl_transport *transport, const struct trail_ready *ready) {
   int running, mask = 0;
+  if (ready->events & TRAIL_UNASKED) {
+    shut(ready->fd);
+    return;
+  }
   if (ready->events & TRAIL_READABLE) mask |= CURL_CSELECT_IN;
   if (ready->events & TRAIL_WRITABLE) mask |= CURL_CSELECT_OUT;
   if (ready->events & TRAIL_BROKEN) mask |= CURL_CSELECT_ERR;
@@ -118,6 +138,13 @@ static void recycle(struct curl_transport *transport, struct trail_transfer *tra
     trail_transfer_destroy(transfer);
 }
 
+/* Just before a connection may be reused. */
+static void sweep_idle(struct curl_transport *transport) {
+  struct trail_ready ready[READY_AT_ONCE];
+  int count = trail_poller_sweep(transport->poller, ready, READY_AT_ONCE);
+  for (int i = 0; i < count; i++) shut(ready[i].fd);
+}
+
 static enum trail_status start(struct trail_transport *base, const struct trail_request *request,
                                void *owner, struct trail_transfer **out) {
   struct curl_transport *transport = (struct curl_transport *)base;
@@ -127,6 +154,7 @@ static enum trail_status start(struct trail_transport *base, const struct trail_
     enum trail_status status = trail_transfer_create(&transfer);
     if (status != TRAIL_OK) return status;
   }
+  sweep_idle(transport);
   enum trail_status status = trail_transfer_prepare(transfer, transport->poller, request);
   if (status == TRAIL_OK && curl_multi_add_handle(transport->multi, transfer->easy) != CURLM_OK)
     status = TRAIL_NO_MEMORY;
@@ -141,6 +169,15 @@ static enum trail_status start(struct trail_transport *base, const struct trail_
   return TRAIL_OK;
 }
 
+/* libcurl keeps a connection of HTTP/2 whose stream is given up. If nobody else is using it, it may
+ * be the connection that has gone silent, and no later request shall find that out. */
+static void remove_unfinished(struct curl_transport *transport, struct trail_transfer *transfer) {
+  int fd = transport->in_flight.count == 1 ? trail_poller_busy(transport->poller) : -1;
+  curl_multi_remove_handle(transport->multi, transfer->easy);
+  list_remove(&transport->in_flight, transfer);
+  if (trail_poller_is_open(transport->poller, fd)) shut(fd);
+}
+
 static void cancel(struct trail_transport *base, struct trail_transfer *transfer,
                    struct trail_answer *answer) {
   struct curl_transport *transport = (struct curl_transport *)base;
@@ -148,8 +185,7 @@ static void cancel(struct trail_transport *base, struct trail_transfer *transfer
     list_remove(&transport->finished, transfer);
   } else {
     trail_transfer_stop(transfer);
-    curl_multi_remove_handle(transport->multi, transfer->easy);
-    list_remove(&transport->in_flight, transfer);
+    remove_unfinished(transport, transfer);
   }
   trail_answer_move(answer, &transfer->answer);
   recycle(transport, transfer);

@@ -2,15 +2,16 @@
 
 #include <curl/curl.h>
 #include <stddef.h>
+#include <string.h>
 
 struct row {
   CURLcode code;
   enum trail_status status;
 };
 
-/* What is not listed is a network failure, a stream of HTTP/2 that was reset among them. CURLE_WRITE_ERROR never gets here: our own callback
- * caused it and left its reason. 7.88 files an over-long header line under CURLE_OUT_OF_MEMORY; our
- * own bound is lower and comes first. */
+/* What is not listed is a network failure, a stream of HTTP/2 that was reset among them.
+ * CURLE_WRITE_ERROR never gets here: our own callback caused it and left its reason. 7.88 files an
+ * over-long header line under CURLE_OUT_OF_MEMORY; our own bound is lower and comes first. */
 static const struct row rows[] = {
     {CURLE_OK, TRAIL_OK},
     {CURLE_OPERATION_TIMEDOUT, TRAIL_TIMEOUT},
@@ -39,4 +40,23 @@ enum trail_status trail_failure_of(int curl_code) {
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
     if (rows[i].code == (CURLcode)curl_code) return rows[i].status;
   return TRAIL_NETWORK;
+}
+
+/* libcurl 7.88 reports what a chunk does wrong as a failure to receive, and the end of a connection
+ * within the TLS handshake like a certificate that does not fit. A handshake that breaks off is a
+ * connection that failed, and may be tried again. */
+enum trail_status trail_failure_refine(int curl_code, const char *text, bool head_begun) {
+  switch ((CURLcode)curl_code) {
+    case CURLE_RECV_ERROR:
+      return strstr(text, "chunked-encoding") ? TRAIL_PROTOCOL : TRAIL_NETWORK;
+    case CURLE_SSL_CONNECT_ERROR:
+      return strstr(text, "SSL_ERROR_SYSCALL") || strstr(text, "reset by peer") ||
+                     strstr(text, "unexpected eof")
+                 ? TRAIL_NETWORK
+                 : TRAIL_TLS;
+    case CURLE_HTTP2: /* a session given up before it answered, by GOAWAY say */
+      return head_begun ? TRAIL_PROTOCOL : TRAIL_NETWORK;
+    default:
+      return trail_failure_of(curl_code);
+  }
 }

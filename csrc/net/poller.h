@@ -14,7 +14,7 @@
 
 #include "base/status.h"
 
-enum { TRAIL_READABLE = 1, TRAIL_WRITABLE = 2, TRAIL_BROKEN = 4 };
+enum { TRAIL_READABLE = 1, TRAIL_WRITABLE = 2, TRAIL_BROKEN = 4, TRAIL_UNASKED = 8 };
 
 struct trail_ready {
   int fd;
@@ -37,10 +37,22 @@ void trail_poller_closing(struct trail_poller *poller, int fd);
 TRAIL_MUST_USE enum trail_status trail_poller_want(struct trail_poller *poller, int fd,
                                                    unsigned events);
 
+/* A connection of ours that is waited for, or -1; and whether it is open. */
+int trail_poller_busy(const struct trail_poller *poller);
+bool trail_poller_is_open(const struct trail_poller *poller, int fd);
+
+/* An open connection without a request: what becomes readable on it was not asked for. Until it is
+ * wanted again it stays in the set, and its readiness is reported as TRAIL_UNASKED. */
+void trail_poller_idle(struct trail_poller *poller, int fd);
+
 /* Waits at most `timeout_us` (negative: without end) and fills up to `max` of `ready`.
  * Returns how many, 0 when the time ran out, -1 when a signal came. */
 int trail_poller_wait(struct trail_poller *poller, int64_t timeout_us, struct trail_ready *ready,
                       int max);
+
+/* Fills `ready` with the idle connections only that are readable now; without waiting. Returns how
+ * many. */
+int trail_poller_sweep(struct trail_poller *poller, struct trail_ready *ready, int max);
 
 /* For a host's loop: the descriptor is readable when a socket is ready or boot time `at_us` has
  * come. */

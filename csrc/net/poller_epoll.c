@@ -15,6 +15,7 @@ struct interest {
   unsigned char applied; /* what the kernel was told */
   bool ours;             /* opened and closed through us, so a change may wait */
   bool dirty;            /* listed in `changes` */
+  bool idle;             /* ours, open, and without a request */
 };
 
 struct trail_poller {
@@ -25,6 +26,7 @@ struct trail_poller {
   int *changes; /* as long as the table: each descriptor is listed at most once */
   int capacity;
   int changed;
+  int idle; /* connections marked so */
 };
 
 /* ---- the table ---------------------------------------------------------------------------- */
@@ -51,6 +53,11 @@ static enum trail_status table_reserve(struct trail_poller *poller, int fd) {
   return TRAIL_OK;
 }
 
+static void not_idle(struct trail_poller *poller, struct interest *it) {
+  if (it->idle) poller->idle--;
+  it->idle = false;
+}
+
 static void tell_kernel(struct trail_poller *poller, int fd) {
   struct interest *it = &poller->table[fd];
   if (it->wanted == it->applied) return;
@@ -68,7 +75,7 @@ static void apply_changes(struct trail_poller *poller) {
   for (int i = 0; i < poller->changed; i++) {
     int fd = poller->changes[i];
     poller->table[fd].dirty = false;
-    tell_kernel(poller, fd);
+    if (!poller->table[fd].idle) tell_kernel(poller, fd);
   }
   poller->changed = 0;
 }
@@ -78,6 +85,7 @@ enum trail_status trail_poller_opened(struct trail_poller *poller, int fd) {
   if (status != TRAIL_OK) return status;
   struct interest *it = &poller->table[fd];
   it->wanted = it->applied = 0;
+  not_idle(poller, it);
   it->ours = true;
   return TRAIL_OK;
 }
@@ -87,6 +95,7 @@ void trail_poller_closing(struct trail_poller *poller, int fd) {
   struct interest *it = &poller->table[fd];
   it->wanted = 0;
   tell_kernel(poller, fd);
+  not_idle(poller, it);
   it->ours = false;
 }
 
@@ -95,6 +104,7 @@ enum trail_status trail_poller_want(struct trail_poller *poller, int fd, unsigne
   if (status != TRAIL_OK) return status;
   struct interest *it = &poller->table[fd];
   it->wanted = (unsigned char)events;
+  if (events) not_idle(poller, it);
   if (!it->ours && !events) { /* the resolver's: closed right after this, behind our back */
     tell_kernel(poller, fd);
   } else if (!it->dirty && it->wanted != it->applied) {
@@ -104,12 +114,53 @@ enum trail_status trail_poller_want(struct trail_poller *poller, int fd, unsigne
   return TRAIL_OK;
 }
 
+int trail_poller_busy(const struct trail_poller *poller) {
+  for (int fd = 0; fd < poller->capacity; fd++)
+    if (poller->table[fd].ours && poller->table[fd].wanted) return fd;
+  return -1;
+}
+
+bool trail_poller_is_open(const struct trail_poller *poller, int fd) {
+  return fd >= 0 && fd < poller->capacity && poller->table[fd].ours;
+}
+
+void trail_poller_idle(struct trail_poller *poller, int fd) {
+  if (fd < 0 || fd >= poller->capacity || !poller->table[fd].ours) return;
+  struct interest *it = &poller->table[fd];
+  if (it->applied != TRAIL_READABLE || it->wanted || it->idle) return;
+  it->idle = true;
+  poller->idle++;
+}
+
 /* ---- waiting ------------------------------------------------------------------------------ */
 
 static int milliseconds_up(int64_t us) {
   if (us < 0) return -1;
   int64_t ms = (us + 999) / 1000;
   return ms > 3600000 ? 3600000 : (int)ms;
+}
+
+/* Reports an event of an idle connection, once: after this it is out of the set. */
+static void report_idle(struct trail_poller *poller, int fd, struct trail_ready *ready) {
+  poller->table[fd].idle = false;
+  tell_kernel(poller, fd);
+  poller->idle--;
+  *ready = (struct trail_ready){.fd = fd, .events = TRAIL_UNASKED};
+}
+
+static bool is_idle(const struct trail_poller *poller, int fd) {
+  return fd < poller->capacity && poller->table[fd].idle;
+}
+
+int trail_poller_sweep(struct trail_poller *poller, struct trail_ready *ready, int max) {
+  struct epoll_event events[64];
+  int filled = 0;
+  if (poller->idle == 0) return 0;
+  int count = epoll_wait(poller->epoll, events, max < 64 ? max : 64, 0);
+  for (int i = 0; i < count; i++)
+    if (is_idle(poller, events[i].data.fd))
+      report_idle(poller, events[i].data.fd, &ready[filled++]);
+  return filled;
 }
 
 static void drain_timer(struct trail_poller *poller) {
@@ -123,13 +174,17 @@ int trail_poller_wait(struct trail_poller *poller, int64_t timeout_us, struct tr
   struct epoll_event events[64];
   apply_changes(poller);
   if (max > 64) max = 64;
-  int count = epoll_pwait(poller->epoll, events, max, milliseconds_up(timeout_us),
-                          trail_signals_asleep());
+  int count =
+      epoll_pwait(poller->epoll, events, max, milliseconds_up(timeout_us), trail_signals_asleep());
   if (count < 0) return errno == EINTR ? -1 : 0;
   int filled = 0;
   for (int i = 0; i < count; i++) {
     if (events[i].data.fd == poller->timer) {
       drain_timer(poller);
+      continue;
+    }
+    if (is_idle(poller, events[i].data.fd)) {
+      report_idle(poller, events[i].data.fd, &ready[filled++]);
       continue;
     }
     unsigned seen = 0;

@@ -134,7 +134,8 @@ static CURLcode set_profile(CURL *easy, const struct trail_profile *profile) {
   const char *protocols = profile->plain_http ? "http,https" : "https";
   long connect_ms = (long)(profile->connect_timeout_us / 1000);
   CURLcode code = curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, protocols);
-  /* HTTP/2 needs TLS here. Who asks for it waits for the first answer to see whether there is any. */
+  /* HTTP/2 needs TLS here. Who asks for it waits for the first answer to see whether there is any.
+   */
   if (!code && profile->plain_http)
     code = curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
   if (!code) code = curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, protocols);
@@ -227,6 +228,8 @@ enum trail_status trail_transfer_prepare(struct trail_transfer *transfer,
   trail_answer_clear(&transfer->answer);
   trail_answer_init(&transfer->answer, request->profile->max_response_bytes);
   transfer->refused = transfer->compressed = false;
+  transfer->fresh = request->fresh_connection;
+  transfer->bodiless = strcmp(request->method, "HEAD") == 0;
   transfer->error[0] = '\0';
   return code ? TRAIL_NO_MEMORY : TRAIL_OK;
 }
@@ -252,21 +255,37 @@ static void explain(struct trail_transfer *transfer, CURLcode code) {
   snprintf(transfer->answer.message, sizeof transfer->answer.message, "%s", text);
 }
 
+/* An answer that can have a body, says it is gzip, and does not come to the stream's end. */
+static bool ends_within_gzip(const struct trail_transfer *transfer) {
+  const struct trail_head *head = &transfer->answer.head;
+  if (head->encoding != TRAIL_ENCODING_GZIP) return false;
+  if (transfer->compressed) return !trail_gunzip_is_complete(transfer->gunzip);
+  return !transfer->bodiless && head->status != 204 && head->status != 304;
+}
+
 void trail_transfer_finish(struct trail_transfer *transfer, CURLcode code) {
   struct trail_answer *answer = &transfer->answer;
   answer->curl_code = (int)code;
   answer->sent = may_have_sent(transfer->easy);
   if (transfer->refused) return;
-  answer->failure = trail_failure_of((int)code);
-  answer->cut = ended_early(code);
+  answer->failure = trail_failure_refine((int)code, transfer->error, answer->head.bytes > 0);
+  bool malformed = code == CURLE_RECV_ERROR && answer->failure == TRAIL_PROTOCOL;
+  answer->cut = ended_early(code) && !malformed;
+  /* Of a request on a connection of its own libcurl repeats only what the server refused
+   * unprocessed. */
+  if (transfer->fresh && strstr(transfer->error, "Connection died, tried")) answer->sent = false;
+  if (code == CURLE_OUT_OF_MEMORY && answer->sent && !answer->head.complete) {
+    /* A line longer than libcurl takes; memory that ran out would have shown before. */
+    refuse(transfer, TRAIL_TOO_LARGE, "a header line is longer than 100 KiB");
+    return;
+  }
   if (code) {
     explain(transfer, code);
   } else if (!answer->head.complete) {
     /* libcurl calls a connection that ended inside the header block a success. */
     answer->cut = true;
     refuse(transfer, TRAIL_PROTOCOL, "the connection ended inside the header block");
-  } else if (transfer->compressed && !trail_gunzip_is_complete(transfer->gunzip)) {
-    answer->cut = true;
+  } else if (ends_within_gzip(transfer)) {
     refuse(transfer, TRAIL_PROTOCOL, "the compressed body ended before its end");
   }
 }

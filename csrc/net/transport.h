@@ -21,9 +21,9 @@ struct trail_transport;
 
 /* What all attempts of one client share. It outlives them and never changes. */
 struct trail_profile {
-  uint64_t id; /* unique in the process, so that a prepared handle is recognised */
-  const char *ca_file;           /* NULL: the system's */
-  const char *proxy;             /* NULL: none, "env": from the environment, else its URL */
+  uint64_t id;         /* unique in the process, so that a prepared handle is recognised */
+  const char *ca_file; /* NULL: the system's */
+  const char *proxy;   /* NULL: none, "env": from the environment, else its URL */
   const char *pinned_public_key; /* NULL: none; libcurl's syntax */
   bool plain_http;               /* loopback only; checked where the base URL is */
   int64_t connect_timeout_us;

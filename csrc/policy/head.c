@@ -34,9 +34,12 @@ static enum trail_status begin_block(struct trail_head *head, struct trail_slice
   head->status = (digits[0] - '0') * 100 + (digits[1] - '0') * 10 + (digits[2] - '0');
   if (head->status < 100 || head->status > 599)
     return refuse(TRAIL_PROTOCOL, "the status is none of 100 to 599", why);
+  if (head->status == 101)
+    return refuse(TRAIL_PROTOCOL, "101 switches to a protocol that nobody asked for", why);
   trail_buffer_reset(&head->fields);
   head->content_length = -1;
   head->encoding = TRAIL_ENCODING_IDENTITY;
+  head->chunked = false;
   head->lines = 0;
   return TRAIL_OK;
 }
@@ -62,6 +65,14 @@ static enum trail_status check_content_length(struct trail_head *head, struct tr
     return refuse(TRAIL_PROTOCOL, "two Content-Length fields differ", why);
   head->content_length = (int64_t)length;
   return TRAIL_OK;
+}
+
+/* We ask for no other coding than this one, and could not tell where a body in another one ends. */
+static enum trail_status check_transfer_encoding(struct trail_head *head, struct trail_slice value,
+                                                 const char **why) {
+  head->chunked = true;
+  if (trail_slice_same_nocase(value, trail_slice_text("chunked"))) return TRAIL_OK;
+  return refuse(TRAIL_PROTOCOL, "Transfer-Encoding is not chunked", why);
 }
 
 /* Two codings on top of each other are none that we asked for. */
@@ -91,6 +102,22 @@ static enum trail_status keep_line(struct trail_head *head, struct trail_slice l
   return status;
 }
 
+/* Fields that say where the body ends and what it is made of. */
+static enum trail_status note_framing(struct trail_head *head, const struct trail_head_field *field,
+                                      const char **why) {
+  enum trail_status status = TRAIL_OK;
+  if (trail_slice_same_nocase(field->name, trail_slice_text("content-length")))
+    status = check_content_length(head, field->value, why);
+  else if (trail_slice_same_nocase(field->name, trail_slice_text("transfer-encoding")))
+    status = check_transfer_encoding(head, field->value, why);
+  else if (trail_slice_same_nocase(field->name, trail_slice_text("content-encoding")))
+    note_encoding(head, field->value);
+  /* RFC 9112, section 6.3: somebody on the way may have read another end out of it than we do. */
+  if (status == TRAIL_OK && head->chunked && head->content_length >= 0)
+    return refuse(TRAIL_PROTOCOL, "there are both Content-Length and Transfer-Encoding", why);
+  return status;
+}
+
 static enum trail_status field_line(struct trail_head *head, struct trail_slice line,
                                     const char **why) {
   if (++head->lines > TRAIL_HEAD_MAX_FIELDS)
@@ -100,12 +127,8 @@ static enum trail_status field_line(struct trail_head *head, struct trail_slice 
   if (continuation) return head->fields.size ? keep_line(head, line, why) : TRAIL_OK;
   struct trail_head_field field;
   if (!split_field(line, &field) || !trail_field_is_token(field.name)) return TRAIL_OK;
-  if (trail_slice_same_nocase(field.name, trail_slice_text("content-length"))) {
-    enum trail_status status = check_content_length(head, field.value, why);
-    if (status != TRAIL_OK) return status;
-  }
-  if (trail_slice_same_nocase(field.name, trail_slice_text("content-encoding")))
-    note_encoding(head, field.value);
+  enum trail_status status = note_framing(head, &field, why);
+  if (status != TRAIL_OK) return status;
   return keep_line(head, line, why);
 }
 

@@ -31,6 +31,7 @@ struct trail_head {
   unsigned interim;
   size_t bytes;
   int64_t content_length; /* -1: not said */
+  bool chunked;           /* Transfer-Encoding: chunked */
   enum trail_encoding encoding;
 };
 

@@ -9,7 +9,8 @@
 /* How soon to look again while somebody else's probe is out. */
 #define POLL_US 5000
 #define JITTER_US 1500
-/* A silent server's window may have begun a round trip before ours: nothing goes in the last 30th. */
+/* A silent server's window may have begun a round trip before ours: nothing goes in the last
+ * 30th. */
 #define GUARD_SHARE 30
 
 struct asking {
@@ -30,8 +31,8 @@ static uint32_t limit_of(const struct trail_pacer_config *config, uint32_t serve
   return bounds ? smaller(config->limit, servers) : servers;
 }
 
-/* Left to strangers, as long as they are active; where the server keeps a sliding log always a little,
- * since its count and ours cannot be told apart there. */
+/* Left to strangers, as long as they are active; where the server keeps a sliding log always a
+ * little, since its count and ours cannot be told apart there. */
 static int64_t set_aside(struct trail_pacer_budget budget, uint32_t limit) {
   int64_t share = limit / 64, held = smaller(budget.strangers, limit / 64);
   return (budget.flags & TRAIL_PACER_ROLLING) && held < share + 1 ? share + 1 : held;
@@ -53,8 +54,8 @@ static int64_t kept_back(const struct asking *ask, uint32_t limit) {
 
 /* ---- spreading ------------------------------------------------------------------------------- */
 
-/* One send in `step_us`. A plan with longer steps, made when less was left, does not bind. Who comes no
- * more than `late_us` behind the plan, by jitter, does not push the others back. */
+/* One send in `step_us`. A plan with longer steps, made when less was left, does not bind. Who
+ * comes no more than `late_us` behind the plan, by jitter, does not push the others back. */
 static int64_t keep_distance(const struct asking *ask, int64_t step_us, int64_t late_us) {
   uint64_t next = trail_pacer_word_read(&ask->pace->next_us);
   int64_t wait_us = (int64_t)next - ask->now_us;
@@ -75,11 +76,11 @@ static int64_t spread(const struct asking *ask, int64_t left, int64_t until_us, 
   return keep_distance(ask, step_us < most_us ? step_us : most_us, 0);
 }
 
-/* ---- the probe -------------------------------------------------------------------------------- */
+/* ---- the probe ------------------------------------------------------------------------------- */
 
-/* One at a time; the answer tells the window. The lease is named by its begin, so only its holder ends
- * it early, and a holder that died ends it by time. A begin beyond now is another processor's clock,
- * read a moment later; one far beyond is nonsense and does not bind. */
+/* One at a time; the answer tells the window. The lease is named by its begin, so only its
+ * holder ends it early, and a holder that died ends it by time. A begin beyond now is another
+ * processor's clock, read a moment later; one far beyond is nonsense and does not bind. */
 static int64_t ask_for_probe(const struct asking *ask, struct trail_pacer_window window,
                              uint8_t flags) {
   struct trail_pace *pace = ask->pace;
@@ -97,9 +98,9 @@ static int64_t ask_for_probe(const struct asking *ask, struct trail_pacer_window
 
 /* ---- a window of our own --------------------------------------------------------------------- */
 
-/* Where a ceiling comes with a window, and where the server tells nothing, we count a window of our
- * own: the ceiling's from its first send on, the silent server's from the answer to its first request,
- * since the server cannot have begun its own later. */
+/* Where a ceiling comes with a window, and where the server tells nothing, we count a window of
+ * our own: the ceiling's from its first send on, the silent server's from the answer to its
+ * first request, since the server cannot have begun its own later. */
 struct own_window {
   uint64_t word;
   bool open;
@@ -155,8 +156,8 @@ static int64_t wait_for_ceiling(const struct asking *ask) {
   return own.sent < own.limit ? 0 : own.over_us - ask->now_us;
 }
 
-/* After the server's window gave its place; where the last one of ours went in between, that place is
- * given back. */
+/* After the server's window gave its place; where the last one of ours went in between, that
+ * place is given back. */
 static int64_t count_ceiling(const struct asking *ask) {
   if (!has_ceiling(ask->config)) return 0;
   for (;;) {
@@ -192,16 +193,16 @@ static int64_t rolling_step_us(const struct trail_pacer_config *config, uint32_t
   return window_us(config) / limit;
 }
 
-/* What is set aside for strangers covers what they take between two answers of ours, so these must not
- * lie too far apart: by then half of it is gone. */
+/* What is set aside for strangers covers what they take between two answers of ours, so these
+ * must not lie too far apart: by then half of it is gone. */
 static int64_t longest_step_us(const struct trail_pacer_config *config,
                                struct trail_pacer_budget budget, uint32_t limit) {
   if (!budget.strangers) return INT64_MAX;
   return window_us(config) * set_aside(budget, limit) / budget.strangers / 2;
 }
 
-/* Nothing is left for this priority. A sliding log frees places all the time: where only what was set
- * aside is left, ten steps do. */
+/* Nothing is left for this priority. A sliding log frees places all the time: where only what
+ * was set aside is left, ten steps do. */
 static int64_t wait_for_window(const struct asking *ask, struct trail_pacer_budget budget,
                                uint32_t limit, bool exhausted, int64_t over_us) {
   int64_t wait_us = over_us - ask->now_us;

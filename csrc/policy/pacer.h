@@ -1,20 +1,21 @@
 /* Pacing: may a request leave now, and what does its answer teach about the server's window?
  *
- * The limit is a fixed window of the server's, known from X-RateLimit-* and Date alone. Any number of
- * threads and processes share one `struct trail_pace` without a lock: eight words, one cache line,
- * every change one compare-and-swap, so a process killed between two instructions harms nobody. All
- * zero is the state of one that knows nothing. `now_us` is boot time; nothing here reads a clock.
+ * The limit is a fixed window of the server's, known from X-RateLimit-* and Date alone. Any number
+ * of threads and processes share one `struct trail_pace` without a lock: eight words, one cache
+ * line, every change one compare-and-swap, so a process killed between two instructions harms
+ * nobody. All zero is the state of one that knows nothing. `now_us` is boot time; nothing here
+ * reads a clock.
  *
  * What holds at every moment:
  * - A place once taken is never given back, but for a request that certainly never left (refund): a
  *   request whose process died may have arrived. Every answer raises the count to the server's own.
  * - A window's name is its Reset, verbatim (off by one it is the same: servers round as they like).
- * - The server's clock is an interval, so a window's end is two times: certainly not over before the
- *   one, certainly over after the other. No local clock but boot time has a say.
+ * - The server's clock is an interval, so a window's end is two times: certainly not over before
+ *   the one, certainly over after the other. No local clock but boot time has a say.
  * - After the end one request at a time, the probe, finds the next window. Its lease ends by itself
  *   after 250 ms, so a dead prober stops nobody.
- * - Others who spend from the same budget (strangers) show as requests the server counted and we did
- *   not; while they are active a small share is left to them.
+ * - Others who spend from the same budget (strangers) show as requests the server counted and we
+ *   did not; while they are active a small share is left to them.
  */
 #ifndef TRAIL_POLICY_PACER_H
 #define TRAIL_POLICY_PACER_H
@@ -86,8 +87,8 @@ struct trail_pacer_view {
   int64_t stopped_us; /* how long a 429 still stops everybody */
 };
 
-/* 0: the request may leave, and the ticket is filled. Otherwise how long to wait before asking again;
- * an answer that comes earlier is a reason to ask earlier. */
+/* 0: the request may leave, and the ticket is filled. Otherwise how long to wait before asking
+ * again; an answer that comes earlier is a reason to ask earlier. */
 int64_t trail_pacer_admit(struct trail_pace *pace, const struct trail_pacer_config *config,
                           int64_t now_us, enum trail_pacer_priority priority,
                           struct trail_pacer_ticket *ticket);
@@ -95,16 +96,16 @@ int64_t trail_pacer_admit(struct trail_pace *pace, const struct trail_pacer_conf
 /* Added to a wait, so that those who wait together do not return together: 0 to 1.5 ms. */
 int64_t trail_pacer_jitter_us(uint32_t random);
 
-/* The attempt has ended, with an answer or without. Exactly one of these two for every ticket, or, for
- * a process that died, none. */
+/* The attempt has ended, with an answer or without. Exactly one of these two for every ticket,
+ * or, for a process that died, none. */
 void trail_pacer_feedback(struct trail_pace *pace, const struct trail_pacer_config *config,
                           int64_t now_us, const struct trail_pacer_ticket *ticket,
                           const struct trail_pacer_answer *answer);
 /* It certainly never left. Where the state was exchanged since (merge) nothing is given back. */
 void trail_pacer_refund(struct trail_pace *pace, const struct trail_pacer_ticket *ticket);
 
-/* Two states turn out to be one budget's: `into` learns what `from` knows, and never less is counted
- * than either had. */
+/* Two states turn out to be one budget's: `into` learns what `from` knows, and never less is
+ * counted than either had. */
 void trail_pacer_merge(struct trail_pace *into, const struct trail_pace *from);
 
 void trail_pacer_view(const struct trail_pace *pace, const struct trail_pacer_config *config,

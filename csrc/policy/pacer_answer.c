@@ -45,8 +45,8 @@ static bool overlap(struct trail_pacer_clock a, struct trail_pacer_clock b, int6
   return a.low_ms - b.high_ms <= slack_ms && b.low_ms - a.high_ms <= slack_ms;
 }
 
-/* A clock that contradicts ours is believed when it is near, or when a second answer agrees: one wrong
- * Date changes nothing, a server whose clock was set is followed. */
+/* A clock that contradicts ours is believed when it is near, or when a second answer agrees: one
+ * wrong Date changes nothing, a server whose clock was set is followed. */
 static bool is_believed(const struct lesson *lesson, struct trail_pacer_clock heard,
                         struct trail_pacer_clock known) {
   uint64_t other = trail_pacer_word_read(&lesson->pace->other_clock);
@@ -85,7 +85,8 @@ static void learn_limit(const struct lesson *lesson) {
   } while (next != word && !trail_pacer_word_swap(&lesson->pace->budget, &word, next));
 }
 
-/* Strangers are forgotten by halves, one window at a time; a refusal is forgotten with its window. */
+/* Strangers are forgotten by halves, one window at a time; a refusal is forgotten with its
+ * window. */
 static void learn_findings(const struct lesson *lesson, struct finding found) {
   if (!found.newer && !found.strangers && !found.early) return;
   uint64_t word = trail_pacer_word_read(&lesson->pace->budget), next;
@@ -115,15 +116,16 @@ static bool is_newer(const struct lesson *lesson, uint32_t reset, uint32_t name)
          (int64_t)reset + 4 * (int64_t)length_ms / 1000 + 60 < name;
 }
 
-/* Did the last window end before it can have? Only a clock that agrees with this answer may say so. */
+/* Did the last window end before it can have? Only a clock that agrees with this answer may say
+ * so. */
 static bool ended_early(const struct lesson *lesson, uint32_t name) {
   struct trail_pacer_clock clock =
       trail_pacer_word_clock(trail_pacer_word_read(&lesson->pace->clock));
   return name > TRAIL_PACER_LOCAL && lesson->now_us < trail_pacer_word_end(name, clock, 0).sure_us;
 }
 
-/* A sliding log's window is new with every answer: what was sent after this request is in flight still
- * and counts in the new one. */
+/* A sliding log's window is new with every answer: what was sent after this request is in flight
+ * still and counts in the new one. */
 static uint32_t still_in_flight(const struct lesson *lesson, struct trail_pacer_window window) {
   const struct trail_pacer_ticket *ticket = lesson->ticket;
   uint8_t flags = trail_pacer_word_budget(trail_pacer_word_read(&lesson->pace->budget)).flags;
@@ -161,8 +163,8 @@ static struct finding learn_window(const struct lesson *lesson, bool clock_agree
   return found;
 }
 
-/* The answer to a request that found no window of ours open: it begins here. Where another probe's answer
- * has begun one since, this one counts in it. */
+/* The answer to a request that found no window of ours open: it begins here. Where another
+ * probe's answer has begun one since, this one counts in it. */
 static void open_own_window(const struct lesson *lesson) {
   uint64_t word = trail_pacer_word_read(&lesson->pace->own), next;
   do {
@@ -175,8 +177,8 @@ static void open_own_window(const struct lesson *lesson) {
   } while (next != word && !trail_pacer_word_swap(&lesson->pace->own, &word, next));
 }
 
-/* A server that tells nothing: our own limit counts, in a window of our own. Once it has told, silence
- * on a single answer changes nothing; only a probe that found no new window means it. */
+/* A server that tells nothing: our own limit counts, in a window of our own. Once it has told,
+ * silence on a single answer changes nothing; only a probe that found no new window means it. */
 static void learn_silence(const struct lesson *lesson) {
   struct trail_pace *pace = lesson->pace;
   const struct trail_pacer_ticket *ticket = lesson->ticket;
@@ -272,8 +274,8 @@ void trail_pacer_feedback(struct trail_pace *pace, const struct trail_pacer_conf
   if (ticket->probe) (void)trail_pacer_word_swap(&pace->probe_us, &mine, 0);
 }
 
-/* `from` is a snapshot by the word, which is enough: what it gains afterwards the server still counts.
- * What is known about the server goes over only where nothing was known. */
+/* `from` is a snapshot by the word, which is enough: what it gains afterwards the server still
+ * counts. What is known about the server goes over only where nothing was known. */
 void trail_pacer_merge(struct trail_pace *into, const struct trail_pace *from) {
   uint64_t word = trail_pacer_word_read(&into->window), none = 0;
   struct trail_pacer_window theirs = trail_pacer_word_window(trail_pacer_word_read(&from->window));

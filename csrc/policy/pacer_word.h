@@ -1,8 +1,8 @@
 /* The words of a pacing state, unpacked. For pacer*.c alone.
  *
- * Each function reads or makes one word; a decision reads several, one after the other, and they may
- * be of different moments. That is sound because every change is made against the very word it was
- * derived from, and a word alone always means something.
+ * Each function reads or makes one word; a decision reads several, one after the other, and they
+ * may be of different moments. That is sound because every change is made against the very word it
+ * was derived from, and a word alone always means something.
  */
 #ifndef TRAIL_POLICY_PACER_WORD_H
 #define TRAIL_POLICY_PACER_WORD_H
@@ -13,12 +13,13 @@
 enum { TRAIL_PACER_UNKNOWN = 0, TRAIL_PACER_LOCAL = 1 };
 
 enum {
-  /* A window began before the last one can have ended: the server keeps a log that slides, its Reset
-   * moves with every request, and sends are spread evenly instead of by what is left. */
+  /* A window began before the last one can have ended: the server keeps a log that slides, its
+   * Reset moves with every request, and sends are spread evenly instead of by what is left. */
   TRAIL_PACER_ROLLING = 1,
   /* This window has refused: what is left is not what we count, so only probes go. */
   TRAIL_PACER_REFUSED = 2,
-  /* A probe was refused after its window's end: the server rounds Reset down, so wait a second more. */
+  /* A probe was refused after its window's end: the server rounds Reset down, so wait a second
+   * more. */
   TRAIL_PACER_LATE = 4,
 };
 
@@ -101,13 +102,14 @@ static inline uint64_t trail_pacer_word_of_own(int64_t began_ms, uint32_t sent) 
   return (uint64_t)began_ms << 24 | (sent < TRAIL_PACER_24_BITS ? sent : TRAIL_PACER_24_BITS);
 }
 
-/* Local times of a window's end: certainly not over before `sure_us`, certainly over from `over_us`. */
+/* Local times of a window's end: certainly not over before `sure_us`, certainly over from
+ * `over_us`. */
 struct trail_pacer_end {
   int64_t sure_us, over_us;
 };
 
-/* Reset may have been rounded up by as much as a second, or down where the server proved LATE; 10 ms
- * pay for clocks that tick in ms. */
+/* Reset may have been rounded up by as much as a second, or down where the server proved LATE;
+ * 10 ms pay for clocks that tick in ms. */
 static inline struct trail_pacer_end
 trail_pacer_word_end(uint32_t name, struct trail_pacer_clock clock, uint8_t flags) {
   int64_t reset_ms = (int64_t)name * 1000;

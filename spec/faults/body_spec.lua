@@ -123,21 +123,6 @@ for _, row in ipairs(ROWS) do
   end
 end
 
--- Rows that the library does not satisfy yet, and what it lacks.
-local LATER = {
-  ["a gzip stream cut in its head"] = "a compressed stream is not checked for its end",
-  ["a gzip stream cut in its middle"] = "a compressed stream is not checked for its end",
-  ["a gzip stream cut in its trailer"] = "a compressed stream is not checked for its end",
-  ["a gzip stream without its last byte"] = "a compressed stream is not checked for its end",
-  ["a gzip stream in chunks that ends early"] = "a compressed stream is not checked for its end",
-  ["nothing where a gzip stream should be"] = "a compressed stream is not checked for its end",
-  ["a chunk size that is no number"] = "kind network, and another attempt",
-  ["an empty chunk size"] = "kind network, and another attempt",
-  ["a negative chunk size"] = "kind network, and another attempt",
-  ["a chunk size beyond 64 bits"] = "kind network, and another attempt",
-  ["a chunk longer than its size"] = "kind network, and another attempt",
-}
-
 describe("a body", function()
   local server
   setup(function() server = faults.start() end)
@@ -146,7 +131,6 @@ describe("a body", function()
   for _, row in ipairs(ROWS) do
     -- The head said 2xx: the service has acted.
     row.fault, row.attempts = row[2], row.attempts or 1
-    row.later = LATER[row[1]]
     if row.kind then row.outcome = row.outcome or "done" end
     rows.it(row, it, pending)("with " .. row[1], function() rows.check(server, row) end)
   end

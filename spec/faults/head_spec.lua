@@ -114,16 +114,6 @@ local ROWS = {
     kind = { "protocol", "network" }, attempts = 2 },
 }
 
--- Rows that the library does not satisfy yet, and what it lacks.
-local LATER = {
-  ["both Content-Length and chunks"] = "counts as whole (RFC 9112, section 6.3: refuse)",
-  ["chunks and then a Content-Length"] = "counts as whole (RFC 9112, section 6.3: refuse)",
-  ["a transfer coding that nobody knows"] = "counts as whole, although nobody can read it",
-  ["a line of 200 KB"] = "kind no_memory, which the contract does not know",
-  ["20 MB of one line"] = "kind no_memory, which the contract does not know",
-  ["101 Switching Protocols that nobody asked for"] = "waits for its timeout",
-}
-
 describe("a head", function()
   local server
   setup(function() server = faults.start() end)
@@ -132,7 +122,6 @@ describe("a head", function()
   for _, row in ipairs(ROWS) do
     -- Another attempt would be told the same, and a head that breaks off leaves all open.
     row.fault, row.attempts = row[2], row.attempts or 1
-    row.later = LATER[row[1]]
     if row.kind then row.outcome = row.outcome or "unknown" end
     rows.it(row, it, pending)("with " .. row[1], function() rows.check(server, row) end)
   end

@@ -121,6 +121,7 @@ static bool try_again(struct trail_engine *engine, struct trail_call *call,
   call->waited_us = plan.wait_ms * 1000;
   trail_note_retry(call, attempt->failure, call->waited_us);
   trail_life_enter(engine, call, TRAIL_CALL_BACKING_OFF, now_us + call->waited_us);
+  trail_rotation_end(engine, call, now_us);
   return true;
 }
 

@@ -1,7 +1,8 @@
 /* What a granted pacing decision costs, alone and among eight processes that ask all the time.
  *
- * Beside it stands the least it can cost: one compare-and-swap on a word of shared memory, as often and
- * from as many processes. Each figure is the median of several rounds that alternate between the two.
+ * Beside it stands the least it can cost: one compare-and-swap on a word of shared memory, as often
+ * and from as many processes. Each figure is the median of several rounds that alternate between
+ * the two.
  */
 #include <signal.h>
 #include <stdatomic.h>
@@ -79,8 +80,8 @@ static _Noreturn void contend(struct shared *shared, void (*work)(struct shared 
   _exit(0);
 }
 
-/* The processor's time a decision took, with fewer processors than processes: the whole time, by all
- * that was decided in it, for each processor. */
+/* The processor's time a decision took, with fewer processors than processes: the whole time, by
+ * all that was decided in it, for each processor. */
 static double together_ns(struct shared *shared, void (*work)(struct shared *)) {
   pid_t processes[CONTENDERS];
   atomic_store(&shared->ready, 0);

@@ -68,7 +68,8 @@ describe("pace store", function()
   end
 
   it("is one state for all keys of a scope", function()
-    local mine, theirs = open("tm_live_one", { scope = "crm" }), open("tm_live_two", { scope = "crm" })
+    local scope = { scope = "crm" }
+    local mine, theirs = open("tm_live_one", scope), open("tm_live_two", scope)
     pace_store.alias(mine, "tm_live_three")
     pace_store.window(mine, 1700000060, 7)
     assert.equal(7, used(theirs))
@@ -163,13 +164,15 @@ describe("pace store", function()
 
   describe("falls back to this process", function()
     local rows = {
-      { "with no such file system", function() os.execute("rmdir " .. root) end, "no shared memory" },
+      { "with no such file system", function() os.execute("rmdir " .. root) end,
+        "no shared memory" },
       { "with a file in the folder's place", function() os.execute("touch " .. folder) end,
         "no folder" },
       { "with a link in the folder's place",
         function() os.execute(("mkdir -m 700 %s/x && ln -s x %s"):format(root, folder)) end,
         "is a link" },
-      { "with a link to nowhere", function() os.execute("ln -s nowhere " .. folder) end, "is a link" },
+      { "with a link to nowhere", function() os.execute("ln -s nowhere " .. folder) end,
+        "is a link" },
       { "with a folder that others may enter",
         function() os.execute(("mkdir -m 755 '%s'"):format(folder)) end, "open to others" },
     }
@@ -231,7 +234,8 @@ describe("pace store", function()
         local shared, why = pace_store.describe(store)
         io.write(tostring(shared), " ", tostring(why))
         pace_store.close(store)]]):format(root))
-      local command = [[unshare -rm sh -c 'mount -t tmpfs -o %s none %s && %s && "$TRAIL_LUA" %s' 2>&1]]
+      local command = [[unshare -rm sh -c '
+        mount -t tmpfs -o %s none %s && %s && "$TRAIL_LUA" %s' 2>&1]]
       local said = run(command:format(options, root, prepare, script))
       os.remove(script)
       return said
@@ -303,7 +307,8 @@ describe("pace store", function()
       for i = 1, 4 do
         children[i] = process.fork()
         if children[i] == 0 then
-          pace_store.count(pace_store.open { key = "k" .. round, origin = ORIGIN, folder = root }, 100)
+          local key = "k" .. round
+          pace_store.count(pace_store.open { key = key, origin = ORIGIN, folder = root }, 100)
           process.exit(0)
         end
       end

@@ -35,8 +35,8 @@ local function drain(state, now, config, priority)
   error("there is no end")
 end
 
--- Sent at 1000, answered at 1030: the server's clock is known to a second and 30 ms, so its window of
--- 60 s is certainly not over before 59000 and certainly over from 61040 on.
+-- Sent at 1000, answered at 1030: the server's clock is known to a second and 30 ms, so its window
+-- of 60 s is certainly not over before 59000 and certainly over from 61040 on.
 local SURE, OVER = 59000, 61040
 
 local function told(fields, config)
@@ -210,7 +210,8 @@ describe("pacer, given nonsense", function()
   it("counts an answer that took longer than its clock can be known from", function()
     local state = pacer.new()
     local ticket = admitted(state, 1000)
-    pacer.feedback(state, PLAIN, 101000, ticket, answer { date = SERVER + 100, reset = SERVER + 120 })
+    pacer.feedback(state, PLAIN, 101000, ticket,
+      answer { date = SERVER + 100, reset = SERVER + 120 })
     assert.equal(599, (drain(state, 101000)))
   end)
 end)
@@ -355,8 +356,8 @@ end)
 describe("pacer, and the server's clock", function()
   it("narrows it with every answer", function()
     local state = told()
-    -- Sent and answered within 10 ms just before the server's second ends: known to 10 ms and a bit.
-    pacer.feedback(state, PLAIN, 1990, admitted(state, 1980), answer { date = SERVER + 0 })
+    -- Sent and answered within 10 ms, just before the server's second ends.
+    pacer.feedback(state, PLAIN, 1990, admitted(state, 1980), answer { date = SERVER })
     local _, wait = drain(state, 2000)
     assert.equal(OVER - 2000, wait) -- the lower end came from the first
     pacer.feedback(state, PLAIN, OVER + 5, admitted(state, OVER), answer { date = SERVER + 60,

@@ -2,12 +2,12 @@
  *
  *     pacing [seeds [part of a name...]]      (20 seeds)
  *
- * Each row runs at the contract's spread of a quarter and at the half the model was tried with, and is
- * held against the model: `used` is the share of the budget used per server window, `429` how often a
- * run was refused. Ends with 1 where a row at the contract's spread is worse than the model's, or misses
- * the goal of one that the model did not have. "Worse" leaves room for chance: three standard errors of the difference between a
- * mean of so many runs and the model's of 100, and 0.0005 of used. Where the model was never refused, a
- * single 429 is worse.
+ * Each row runs at the contract's spread of a quarter and at the half the model was tried with, and
+ * is held against the model: `used` is the share of the budget used per server window, `429` how
+ * often a run was refused. Ends with 1 where a row at the contract's spread is worse than the
+ * model's, or misses the goal of one that the model did not have. "Worse" leaves room for chance:
+ * three standard errors of the difference between a mean of so many runs and the model's of 100,
+ * and 0.0005 of used. Where the model was never refused, a single 429 is worse.
  */
 #include <math.h>
 #include <stdio.h>

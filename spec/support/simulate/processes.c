@@ -2,12 +2,12 @@
  *
  *     processes [long]
  *
- * Each row is a server in this process and others, each of several threads, that share one state through
- * engine/pace_store, as clients do: one caller of a process waits for the pacer, the others behind it.
- * One process may be killed every 200 ms, at whatever instruction, and is replaced. `used` is the share
- * of the limit used per complete server window, `429` how often one of ours was refused. The server
- * rounds Reset up, and its clock is an hour off. Ends with 1 where a row misses its goal. Windows are
- * 5 s, and 60 s with `long`.
+ * Each row is a server in this process and others, each of several threads, that share one state
+ * through engine/pace_store, as clients do: one caller of a process waits for the pacer, the others
+ * behind it. One process may be killed every 200 ms, at whatever instruction, and is replaced.
+ * `used` is the share of the limit used per complete server window, `429` how often one of ours was
+ * refused. The server rounds Reset up, and its clock is an hour off. Ends with 1 where a row misses
+ * its goal. Windows are 5 s, and 60 s with `long`.
  */
 #include <errno.h>
 #include <math.h>
@@ -40,7 +40,8 @@ struct row {
   double goal;       /* of used; 429s are never allowed */
 };
 
-/* The last two goals are of the issue; slow networks cost places that killed processes had in flight. */
+/* The last two goals are of the issue; slow networks cost places that killed processes had in
+ * flight. */
 static const struct row rows[] = {
     {"one process", SERVER_GRID, 1, 16, false, 0.03, 0.99},
     {"8 processes, kills", SERVER_GRID, 8, 4, true, 0.03, 0.98},
@@ -122,10 +123,15 @@ static pid_t start_process(void) {
   static unsigned number;
   pid_t pid = (number++, fork());
   if (pid == 0) send_until_killed(number);
+  if (pid < 0) {
+    perror("fork");
+    exit(2);
+  }
   return pid;
 }
 
 static void end_process(pid_t pid) {
+  if (pid <= 0) return;
   kill(pid, SIGKILL);
   waitpid(pid, NULL, 0);
 }
@@ -165,7 +171,7 @@ static void serve(struct server *server, int epoll, int fd) {
 
 static void serve_for(struct server *server, int64_t until_us, unsigned *kills) {
   int epoll = epoll_create1(EPOLL_CLOEXEC), listener = listen_here();
-  pid_t processes[PROCESSES_MAX];
+  pid_t processes[PROCESSES_MAX] = {0};
   int64_t kill_at_us = trail_clock_boot_us() + KILL_US;
   watch(epoll, listener);
   for (int i = 0; i < row->processes; i++) processes[i] = start_process();

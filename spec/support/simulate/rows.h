@@ -1,5 +1,6 @@
-/* The scenarios, each with what the model reached in 100 runs: the mean of used and the deviation of one
- * run, the mean of 429s a run and its deviation. Below them those it was not tried with, with a goal.
+/* The scenarios, each with what the model reached in 100 runs: the mean of used and the deviation
+ * of one run, the mean of 429s a run and its deviation. Below them those it was not tried with,
+ * with a goal.
  */
     {"grid, rounded down", 1.0000, 0.00005, 1.00, 0.35, false,
      {.kind = SERVER_GRID, .rounding = ROUND_DOWN}},
@@ -72,7 +73,8 @@
     {"grid, 8 x 16 callers", 1.0000, 0.00009, 0.00, 0.00, false,
      {.kind = SERVER_GRID, .rounding = ROUND_UP, .callers = 16}},
     {"grid, one caller", 0.9956, 0.00363, 0.00, 0.00, false,
-     {.kind = SERVER_GRID, .rounding = ROUND_UP, .processes = 1, .callers = 1, .round_trip = 0.05}},
+     {.kind = SERVER_GRID, .rounding = ROUND_UP,
+      .processes = 1, .callers = 1, .round_trip = 0.05}},
     {"grid, a stranger at 3/s", 1.0000, 0.00000, 0.43, 0.67, false,
      {.kind = SERVER_GRID, .rounding = ROUND_UP, .strangers = 3}},
     {"grid, a stranger at 3/s, 8 x 16", 1.0000, 0.00000, 0.31, 0.58, false,
@@ -118,7 +120,8 @@
     {"first hit, 8 x 16 callers", 0.9999, 0.00012, 0.00, 0.00, false,
      {.kind = SERVER_FIRST_HIT, .rounding = ROUND_UP, .callers = 16}},
     {"first hit, one caller", 0.9937, 0.00426, 0.00, 0.00, false,
-     {.kind = SERVER_FIRST_HIT, .rounding = ROUND_UP, .processes = 1, .callers = 1, .round_trip = 0.05}},
+     {.kind = SERVER_FIRST_HIT, .rounding = ROUND_UP,
+      .processes = 1, .callers = 1, .round_trip = 0.05}},
     {"first hit, a stranger at 3/s", 1.0000, 0.00000, 0.50, 0.72, false,
      {.kind = SERVER_FIRST_HIT, .rounding = ROUND_UP, .strangers = 3}},
     {"first hit, a stranger at 3/s, 8 x 16", 1.0000, 0.00000, 0.46, 0.70, false,
@@ -165,7 +168,8 @@
     {"grid, 5 % given back, kills, clock", 0.99, 0, 0, 0, true,
      {.kind = SERVER_GRID, .rounding = ROUND_UP, .refused_share = 0.05, KILLS_AND_CLOCK}},
     {"grid, a silent server, our limit 600 in 60 s", 0.99, 0, 2, 0, true,
-     {.kind = SERVER_GRID, .rounding = ROUND_UP, .silent = true, .config = {.limit = 600, .window_ms = 60000}}},
+     {.kind = SERVER_GRID, .rounding = ROUND_UP,
+      .silent = true, .config = {.limit = 600, .window_ms = 60000}}},
     {"first hit, a silent server, our limit", 0.99, 0, 0.5, 0, true,
      {.kind = SERVER_FIRST_HIT, .rounding = ROUND_UP, .silent = true}},
     {"first hit, a silent server, kills", 0.99, 0, 0.5, 0, true,

@@ -1,7 +1,8 @@
 /* Servers that limit, each in its own way, over simulated time.
  *
- * The guide documents a fixed window; the others are there because a pacer that meets one of them has to
- * behave as well. Times are microseconds of the simulation; `skew_us` makes the server's own clock.
+ * The guide documents a fixed window; the others are there because a pacer that meets one of them
+ * has to behave as well. Times are microseconds of the simulation; `skew_us` makes the server's own
+ * clock.
  */
 #ifndef TRAIL_SIMULATE_SERVER_H
 #define TRAIL_SIMULATE_SERVER_H
@@ -46,7 +47,8 @@ void server_start(struct server *server);
 /* One request; a stranger's refusal is not counted. */
 struct trail_pacer_answer server_ask(struct server *server, int64_t now_us, bool stranger);
 
-/* The share of the budget that was used in `duration_us`: where there are windows, in the complete ones. */
+/* The share of the budget that was used in `duration_us`: where there are windows, in the
+ * complete ones. */
 double server_used(const struct server *server, int64_t duration_us);
 
 #endif

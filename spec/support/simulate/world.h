@@ -1,7 +1,7 @@
 /* A world in simulated time: processes with callers, a network with tails, a killer, strangers.
  *
- * Processes of one machine share one pacing state; only the head of each one's queue waits. Everything
- * random comes from the seed, so a run can be repeated.
+ * Processes of one machine share one pacing state; only the head of each one's queue waits.
+ * Everything random comes from the seed, so a run can be repeated.
  */
 #ifndef TRAIL_SIMULATE_WORLD_H
 #define TRAIL_SIMULATE_WORLD_H

@@ -1,4 +1,5 @@
-/* Stores of pacing states, in a folder of the spec's own; numbers of links and modes are integers. */
+/* Stores of pacing states, in a folder of the spec's own; numbers of links and modes are
+ * integers. */
 #include "engine/pace_store.h"
 
 #include <string.h>

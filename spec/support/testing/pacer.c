@@ -54,8 +54,8 @@ static int admit(lua_State *L) {
   return 2;
 }
 
-/* feedback(state, config, now, ticket, { limit=, remaining=, reset=, date=, status=, retry_after= }):
- * without a limit the answer has no rate */
+/* feedback(state, config, now, ticket, { limit=, remaining=, reset=, date=, status=,
+ * retry_after= }): without a limit the answer has no rate */
 static int feedback(lua_State *L) {
   struct trail_pacer_config config = config_at(L, 2);
   luaL_checktype(L, 5, LUA_TTABLE);
@@ -89,7 +89,8 @@ static void set(lua_State *L, const char *name, lua_Number value) {
   lua_setfield(L, -2, name);
 }
 
-/* view(state, config, now) -> { server=, limit=, remaining=, reset=, resets_in= ms, stopped= ms } | nil */
+/* view(state, config, now) -> { server=, limit=, remaining=, reset=, resets_in= ms, stopped= ms
+ * } | nil */
 static int view(lua_State *L) {
   struct trail_pacer_config config = config_at(L, 2);
   struct trail_pacer_view seen;
@@ -175,7 +176,8 @@ static void *take_part(void *context) {
   return NULL;
 }
 
-/* crowd(state, threads) -> how many were granted of a window of 2000; the first answer is in already */
+/* crowd(state, threads) -> how many were granted of a window of 2000; the first answer is in
+ * already */
 static int run_crowd(lua_State *L) {
   enum { MOST = 16 };
   pthread_t threads[MOST];

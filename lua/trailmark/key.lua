@@ -66,15 +66,20 @@ function Key:set(new)
   return true
 end
 
+--- A function's own words about what went wrong, with any key in them hidden.
+local function words(problem)
+  return (tostring(problem):gsub("tm_live_[^%s\"']+", "tm_live_***"))
+end
+
 --- Asks a function; the problem says which one failed, and never what it returned.
 local function asked(self, which, why)
   local name = which == "key" and "key" or "fallback_key"
   self.asking = true
   local fine, given, problem, expires_in = pcall(self.ask[which], why)
   self.asking = false
-  if not fine then return nil, ("the function %s failed: %s"):format(name, tostring(given)) end
+  if not fine then return nil, ("the function %s failed: %s"):format(name, words(given)) end
   if type(given) ~= "string" then
-    return nil, ("the function %s gave no key: %s"):format(name, tostring(problem or type(given)))
+    return nil, ("the function %s gave no key: %s"):format(name, words(problem or type(given)))
   end
   return given, nil, expires_in
 end

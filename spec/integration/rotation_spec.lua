@@ -329,6 +329,19 @@ describe("a key function", function()
     end
   end)
 
+  it("that fails and names a key is told of without it", function()
+    for _, fails in ipairs { function() error("no use: " .. sb.key) end,
+      function() return nil, "no use: '" .. sb.key .. "'" end } do
+      local _, err = client { key = giving(BAD, fails), fallback_key = fails }:workspace()
+      assert.matches("no use: '?tm_live_%*%*%*", tostring(err))
+      shows_none(err, { sb.key })
+      _, err = client { key = fails }:workspace()
+      assert.equal("config", err.kind)
+      assert.matches("no use: '?tm_live_%*%*%*", tostring(err))
+      shows_none(err, { sb.key })
+    end
+  end)
+
   it("is asked when its key has expired, and not at every call", function()
     local asked = {}
     local tm = client { key = function(why)

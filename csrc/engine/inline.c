@@ -22,8 +22,12 @@ static enum trail_inline_end step_until(struct trail_engine *engine, const struc
 
 enum trail_inline_end trail_inline_wait(struct trail_engine *engine, const struct trail_call *call,
                                         int64_t until_us) {
-  trail_signals_hold();
+  struct trail_transport *transport = trail_engine_transport(engine);
+  sigset_t before;
+  trail_signals_hold(&before);
+  transport->asleep = &before;
   enum trail_inline_end end = step_until(engine, call, until_us);
-  trail_signals_release();
+  transport->asleep = NULL;
+  trail_signals_release(&before);
   return end;
 }

@@ -217,6 +217,7 @@ static bool wait(struct trail_transport *base, int64_t until_us) {
     run_due_timer(transport);
     collect_finished(transport);
   }
+  trail_poller_sleep_with(transport->poller, base->asleep);
   int count =
       trail_poller_wait(transport->poller, wait_time(transport, until_us), ready, READY_AT_ONCE);
   if (count < 0) return false;

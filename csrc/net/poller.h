@@ -9,6 +9,7 @@
 #ifndef TRAIL_NET_POLLER_H
 #define TRAIL_NET_POLLER_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -44,6 +45,9 @@ bool trail_poller_is_open(const struct trail_poller *poller, int fd);
 /* An open connection without a request: what becomes readable on it was not asked for. Until it is
  * wanted again it stays in the set, and its readiness is reported as TRAIL_UNASKED. */
 void trail_poller_idle(struct trail_poller *poller, int fd);
+
+/* The signal mask of the waits from now on, borrowed; NULL: the thread's own. */
+void trail_poller_sleep_with(struct trail_poller *poller, const sigset_t *mask);
 
 /* Waits at most `timeout_us` (negative: without end) and fills up to `max` of `ready`.
  * Returns how many, 0 when the time ran out, -1 when a signal came. */

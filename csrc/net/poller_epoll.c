@@ -6,7 +6,6 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
-#include "base/signals.h"
 #include "net/poller.h"
 
 /* What is known of a descriptor, found by its number. */
@@ -27,6 +26,7 @@ struct trail_poller {
   int capacity;
   int changed;
   int idle; /* connections marked so */
+  const sigset_t *asleep;
 };
 
 /* ---- the table ---------------------------------------------------------------------------- */
@@ -169,13 +169,16 @@ static void drain_timer(struct trail_poller *poller) {
   poller->armed_us = TRAIL_NEVER;
 }
 
+void trail_poller_sleep_with(struct trail_poller *poller, const sigset_t *mask) {
+  poller->asleep = mask;
+}
+
 int trail_poller_wait(struct trail_poller *poller, int64_t timeout_us, struct trail_ready *ready,
                       int max) {
   struct epoll_event events[64];
   apply_changes(poller);
   if (max > 64) max = 64;
-  int count =
-      epoll_pwait(poller->epoll, events, max, milliseconds_up(timeout_us), trail_signals_asleep());
+  int count = epoll_pwait(poller->epoll, events, max, milliseconds_up(timeout_us), poller->asleep);
   if (count < 0) return errno == EINTR ? -1 : 0;
   int filled = 0;
   for (int i = 0; i < count; i++) {

@@ -8,6 +8,7 @@
 #ifndef TRAIL_NET_TRANSPORT_H
 #define TRAIL_NET_TRANSPORT_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -69,6 +70,7 @@ struct trail_transport_ops {
 
 struct trail_transport {
   const struct trail_transport_ops *ops;
+  const sigset_t *asleep; /* the mask to sleep with (base/signals.h); NULL: the thread's own */
 };
 
 /* The real one. */

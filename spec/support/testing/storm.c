@@ -129,7 +129,7 @@ static void act(struct written *written, const struct exchange *exchange) {
 static void draw_fate(struct storm *storm, struct exchange *exchange, size_t answer_size) {
   if (draw(storm, 100) >= storm->kill_percent) return;
   unsigned how = draw(storm, 100);
-  exchange->fate = how < 2 ? SILENT : how < 51 ? RESET : ENDED;
+  exchange->fate = how < 4 ? SILENT : how < 52 ? RESET : ENDED;
   exchange->dies_at = draw(storm, (unsigned)(exchange->expected + answer_size));
 }
 

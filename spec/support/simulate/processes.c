@@ -236,7 +236,7 @@ int main(int argc, char **argv) {
   }
   srand48(7);
   for (row = rows; row < rows + sizeof rows / sizeof *rows; row++)
-    missed += !judge(is_long ? 60 : 5, is_long ? 3 : 2);
+    missed += !judge(is_long ? 60 : 4, is_long ? 3 : 2);
   remove_folder();
   printf("simulate-pacing: real processes, %u rows missed their goal\n", missed);
   return missed ? 1 : 0;

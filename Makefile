@@ -119,10 +119,10 @@ $(FAULT_SERVER): $(wildcard spec/support/fault_*.c spec/support/fault_*.h) $(OBJ
 	@mkdir -p $(@D)
 	$(Q)$(COMPILE) $(filter %.c,$^) -lssl -lcrypto -lnghttp2 -o $@
 
-$(BENCH_PROGRAMS): $(BUILD)/bench/%: spec/bench/%.c $(OBJ)/flags
+$(BENCH_PROGRAMS): $(BUILD)/bench/%: spec/bench/%.c $(SHARED_OBJECTS)
 	$(call say,$(CC),$<)
 	@mkdir -p $(@D)
-	$(Q)$(COMPILE) $< $(CURL_LIBS) -o $@
+	$(Q)$(COMPILE) $< $(SHARED_OBJECTS) $(CURL_LIBS) -lm -o $@
 
 # -- Use ------------------------------------------------------------------------------------------
 
@@ -140,6 +140,31 @@ demo: ## walks the API's guide on a local Trailmark (LIVE=1: on the real one, re
 	@.ci/deps build sandbox $(LUA_NAME)
 	@$(MAKE) all
 	$(Q)$(RUN) LIVE='$(LIVE)' $(LUA_BIN) spec/demo.lua
+
+# The judges of the pacer: threads and real processes on one state, and simulated time.
+JUDGES := $(addprefix $(BUILD)/simulate/,pacing processes threads)
+$(BUILD)/simulate/pacing: spec/support/simulate/world.c spec/support/simulate/server.c
+$(BUILD)/simulate/processes: spec/support/simulate/server.c
+$(JUDGES): $(BUILD)/simulate/%: spec/support/simulate/%.c $(wildcard spec/support/simulate/*.h) $(SHARED_OBJECTS)
+	$(call say,$(CC),$@)
+	@mkdir -p $(@D)
+	$(Q)$(COMPILE) $(filter %.c %.o,$^) $(CURL_LIBS) -lm -o $@
+
+LONG =
+.PHONY: simulate-pacing
+simulate-pacing: ## judges the pacer in simulated time, then with real processes and kills (LONG=1: 600 in 60 s)
+	@.ci/deps build
+	@$(MAKE) $(JUDGES)
+	$(Q)$(BUILD)/simulate/threads
+	$(Q)$(BUILD)/simulate/pacing
+	$(Q)$(BUILD)/simulate/processes $(if $(LONG),long)
+
+.PHONY: check-tsan
+check-tsan: export TSAN_OPTIONS = halt_on_error=1
+check-tsan: ## threads on one pacing state under the thread sanitizer
+	@.ci/deps build
+	@$(MAKE) BUILD=build/tsan SANITIZE=-fsanitize=thread CFLAGS='-O1 -g' build/tsan/simulate/threads
+	$(Q)build/tsan/simulate/threads
 
 .PHONY: bench
 bench: ## figures, ours beside a plain C program's

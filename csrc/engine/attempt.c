@@ -28,6 +28,7 @@ static enum trail_status begin_transfer(struct trail_engine *engine, struct trai
       .authorization = authorization,
       .body = call->body,
       .body_size = call->body_size,
+      .safe = trail_method_is_safe(call->method),
       /* libcurl repeats a request whose reused connection dies, which this one must not be; and
        * what broke an earlier attempt may still be wrong with the connection it used */
       .fresh_connection = !repeatable || call->connection_doubted,

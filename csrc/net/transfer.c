@@ -55,6 +55,16 @@ static size_t on_body(char *bytes, size_t one, size_t size, void *context) {
   return CURL_WRITEFUNC_ERROR;
 }
 
+/* Before each time the request is sent. libcurl sends it again by itself when a reused connection
+ * dies before the answer; of a request that changes something the first copy may have acted, and
+ * the next one is the engine's to decide on, and to count. */
+static int on_send(void *context, char *ip, char *local_ip, int port, int local_port) {
+  struct trail_transfer *transfer = context;
+  (void)ip, (void)local_ip, (void)port, (void)local_port;
+  bool again = transfer->sends++ > 0;
+  return again && transfer->once ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+}
+
 static curl_socket_t on_open(void *context, curlsocktype purpose, struct curl_sockaddr *address) {
   struct trail_poller *poller = context;
   (void)purpose;
@@ -99,7 +109,6 @@ static const struct option fixed_numbers[] = {
     {CURLOPT_MAXAGE_CONN, 30},
     {CURLOPT_TCP_NODELAY, 1},
     {CURLOPT_TCP_KEEPALIVE, 1},
-    {CURLOPT_PIPEWAIT, 1},
     {CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS},
     {CURLOPT_HTTP_CONTENT_DECODING, 0}, /* see gunzip.h */
     /* No low-speed limit: each attempt has its timeout, and a second limit for the same thing would
@@ -117,6 +126,8 @@ static CURLcode set_fixed(struct trail_transfer *transfer, struct trail_poller *
   if (!code) code = curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
   if (!code) code = curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
   if (!code) code = curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
+  if (!code) code = curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_send);
+  if (!code) code = curl_easy_setopt(easy, CURLOPT_PREREQDATA, transfer);
   if (!code) code = curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
   if (!code) code = curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, poller);
   if (!code) code = curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
@@ -229,6 +240,8 @@ enum trail_status trail_transfer_prepare(struct trail_transfer *transfer,
   trail_answer_init(&transfer->answer, request->profile->max_response_bytes);
   transfer->refused = transfer->compressed = false;
   transfer->fresh = request->fresh_connection;
+  transfer->once = !request->safe && !request->fresh_connection;
+  transfer->sends = 0;
   transfer->bodiless = strcmp(request->method, "HEAD") == 0;
   transfer->error[0] = '\0';
   return code ? TRAIL_NO_MEMORY : TRAIL_OK;
@@ -271,6 +284,11 @@ void trail_transfer_finish(struct trail_transfer *transfer, CURLcode code) {
   answer->failure = trail_failure_refine((int)code, transfer->error, answer->head.bytes > 0);
   bool malformed = code == CURLE_RECV_ERROR && answer->failure == TRAIL_PROTOCOL;
   answer->cut = ended_early(code) && !malformed;
+  if (code == CURLE_ABORTED_BY_CALLBACK) { /* by on_send */
+    answer->cut = true;
+    refuse(transfer, TRAIL_NETWORK, "the connection was closed before the answer");
+    return;
+  }
   /* Of a request on a connection of its own libcurl repeats only what the server refused
    * unprocessed. */
   if (transfer->fresh && strstr(transfer->error, "Connection died, tried")) answer->sent = false;

@@ -24,8 +24,10 @@ struct trail_transfer {
   bool compressed;             /* this body is */
   bool finished;               /* has ended and waits to be fetched */
   bool fresh;                  /* on a connection of its own */
-  bool bodiless;               /* its answer has none, whatever its head says: HEAD */
-  bool refused;                /* our callback ended it; the answer already says why */
+  bool once;                   /* a second copy on the wire is not libcurl's to send */
+  unsigned sends;
+  bool bodiless; /* its answer has none, whatever its head says: HEAD */
+  bool refused;  /* our callback ended it; the answer already says why */
   char error[CURL_ERROR_SIZE];
   struct trail_transfer *previous, *next; /* the transport's lists */
 };

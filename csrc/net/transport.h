@@ -40,6 +40,7 @@ struct trail_request {
   struct trail_secret *authorization; /* the whole header line; NULL: none */
   const char *body;                   /* NULL: the request has none */
   size_t body_size;
+  bool safe;             /* changes nothing on the server (RFC 9110 section 9.2.1) */
   bool fresh_connection; /* never reuse one: a request that must not be sent twice */
 };
 

@@ -105,7 +105,10 @@ local function network(_, facts)
     proxy and proxy .. ' is set but was not used: proxy = "env" uses it')
 end
 
-local function too_large(_, facts)
+local function too_large(err, facts)
+  if tostring(err.message):find("header", 1, true) then
+    return "not the API at base_url, or a proxy in between that adds headers?"
+  end
   local limit = named_limit(facts)
   return join(limit and "the limit was " .. limit,
     "raise max_response_bytes or ask for less at a time")

@@ -201,7 +201,8 @@ local ROWS = {
 
 -- Rows that the library does not satisfy yet, and what it lacks.
 local LATER = {
-  ["GOAWAY before the stream of a POST without a key"] = "libcurl tells no GOAWAY from a reset: unknown is the safe word",
+  ["GOAWAY before the stream of a POST without a key"] =
+    "libcurl tells no GOAWAY from a reset: unknown is the safe word",
   ["GOAWAY with an error before the stream"] = "libcurl tells no GOAWAY from a reset: unknown is the safe word",
   ["GOAWAY before the stream, and an end"] = "libcurl tells no GOAWAY from a reset: unknown is the safe word",
   ["GOAWAY before the stream again and again"] = "libcurl tells no GOAWAY from a reset: unknown is the safe word",

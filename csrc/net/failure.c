@@ -50,8 +50,9 @@ enum trail_status trail_failure_refine(int curl_code, const char *text, bool hea
     case CURLE_RECV_ERROR:
       return strstr(text, "chunked-encoding") ? TRAIL_PROTOCOL : TRAIL_NETWORK;
     case CURLE_SSL_CONNECT_ERROR:
-      return strstr(text, "SSL_ERROR_SYSCALL") || strstr(text, "reset by peer") ||
-                     strstr(text, "unexpected eof")
+      return strstr(text, "SSL_ERROR_SYSCALL") || strstr(text, "unexpected eof") ||
+                     strstr(text, "Recv failure") || strstr(text, "Send failure") ||
+                     strstr(text, "reset by peer")
                  ? TRAIL_NETWORK
                  : TRAIL_TLS;
     case CURLE_HTTP2: /* a session given up before it answered, by GOAWAY say */

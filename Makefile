@@ -126,11 +126,18 @@ $(BENCH_PROGRAMS): $(BUILD)/bench/%: spec/bench/%.c $(SHARED_OBJECTS)
 
 # -- Use ------------------------------------------------------------------------------------------
 
+HANGING_RESOLVER := $(BUILD)/hanging_resolver.so
+$(HANGING_RESOLVER): spec/support/hanging_resolver.c
+	$(call say,$(CC),$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -O2 -fPIC -shared $(WARNINGS) -Wno-missing-prototypes -D_GNU_SOURCE $< -o $@
+
 # What runs from the tree finds the library in build/, and the caller's own settings of Lua and make stay out.
 LUA_BIN = $(LUA_NAME)
 UNSET   = MAKEFLAGS MFLAGS MAKELEVEL LUA_INIT $(foreach version,5_2 5_3 5_4, \
             LUA_INIT_$(version) LUA_PATH_$(version) LUA_CPATH_$(version))
 RUN     = env $(addprefix -u ,$(UNSET)) TRAIL_LUA="$$(command -v $(LUA_BIN))" \
+            TRAIL_HANGING_RESOLVER='$(CURDIR)/$(HANGING_RESOLVER)' \
             TRAIL_FAULT_SERVER='$(CURDIR)/$(FAULT_SERVER)' \
             LUA_PATH='$(CURDIR)/$(BUILD)/lua/?.lua;$(CURDIR)/$(BUILD)/lua/?/init.lua;$(CURDIR)/?.lua;;' \
             LUA_CPATH='$(CURDIR)/$(OUT)/?.so;;'
@@ -216,7 +223,7 @@ check-asan: ## runs the specs under the address, undefined behaviour and leak sa
 .PHONY: run-specs
 run-specs: UNSET += TRAILMARK_API_KEY TRAILMARK_API_KEY_FILE TRAILMARK_BASE_URL TRAILMARK_LOG \
   http_proxy https_proxy all_proxy no_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY
-run-specs: tested $(FAULT_SERVER)
+run-specs: tested $(FAULT_SERVER) $(HANGING_RESOLVER)
 	@mkdir -p $(RESULTS) && echo 0 1 >$(RESULTS)/$(SUITE)
 	$(Q)$(RUN) TRAIL_SUITE=$(SUITE) TRAIL_RESULT=$(RESULTS)/$(SUITE) \
 	  timeout --foreground $(LIMIT) $(LUA_BIN) spec/support/run.lua $(if $(FILTER),--filter='$(FILTER)') $(SPEC)

@@ -16,7 +16,7 @@ static char *copy_text(const char *text) {
 /* Lines ended by NUL, the list by an empty one; the NULs between become line feeds. */
 static char *copy_lines(const char *lines) {
   const char *end = lines;
-  while (end && *end) end += strlen(end) + 1;
+  while (*end) end += strlen(end) + 1;
   char *copy = trail_memory_copy(lines, (size_t)(end - lines));
   for (char *at = copy; at < copy + (end - lines); at++)
     if (!*at) *at = '\n';

@@ -12,14 +12,16 @@
 
 #define CALL "trailmark.core.call"
 
-enum { METHOD = 2, PATH, QUERY, BODY, HEADERS, OPTIONS };
+enum { METHOD = 2, PATH, QUERY, BODY, HEADERS, OPTIONS, HANDLE };
 
 struct handle {
-  struct trail_call *call;
+  struct trail_call *call;    /* NULL while half-built, and once collected */
+  struct trail_buffer target; /* only while it is built */
 };
 
 static struct trail_call *check(lua_State *L) {
   struct handle *handle = luaL_checkudata(L, 1, CALL);
+  if (!handle->call) trail_state_raise_over(L);
   return handle->call;
 }
 
@@ -71,7 +73,7 @@ static void make_key(struct trail_call_spec *spec, char text[TRAIL_UUID_TEXT + 1
 }
 
 static bool read_target(lua_State *L, const struct trail_client *client,
-                        struct trail_call_spec *spec) {
+                        struct trail_buffer *target) {
   struct trail_target_parts parts = {.path = PATH};
   struct trail_target_complaint complaint;
   if (!lua_isnoneornil(L, QUERY)) parts.query = QUERY;
@@ -79,7 +81,7 @@ static bool read_target(lua_State *L, const struct trail_client *client,
     lua_getfield(L, OPTIONS, "params");
     if (lua_istable(L, -1)) parts.params = lua_gettop(L);
   }
-  if (trail_target_build(L, client, &parts, &spec->target, &complaint)) return true;
+  if (trail_target_build(L, client, &parts, target, &complaint)) return true;
   /* The value in question is on top. */
   lua_pushnil(L);
   lua_pushstring(L, complaint.subject);
@@ -88,15 +90,23 @@ static bool read_target(lua_State *L, const struct trail_client *client,
   return false;
 }
 
-static int submit(lua_State *L, struct trail_client *client, const struct trail_call_spec *spec) {
-  struct trail_engine *engine = trail_state_engine(L);
+static struct handle *push_handle(lua_State *L) {
   struct handle *handle = lua_newuserdata(L, sizeof *handle);
-  handle->call = NULL;
+  *handle = (struct handle){0};
   luaL_getmetatable(L, CALL);
   lua_setmetatable(L, -2);
+  return handle;
+}
+
+static int submit(lua_State *L, struct trail_client *client, struct trail_call_spec *spec,
+                  struct handle *handle) {
+  struct trail_engine *engine = trail_state_engine(L);
+  spec->target = trail_buffer_slice(&handle->target);
   if (trail_call_create(client, spec, &handle->call) != TRAIL_OK ||
       trail_engine_submit(engine, handle->call, trail_clock_boot_us()) != TRAIL_OK)
     return trail_state_raise_memory(L);
+  trail_buffer_clear(&handle->target);
+  lua_pushvalue(L, HANDLE);
   return 1;
 }
 
@@ -110,6 +120,7 @@ int trail_call_start(lua_State *L) {
       .priority = client->defaults.priority,
   };
   lua_settop(L, OPTIONS);
+  struct handle *handle = push_handle(L);
   size_t method_size;
   const char *method = luaL_checklstring(L, METHOD, &method_size);
   luaL_checktype(L, PATH, LUA_TSTRING);
@@ -121,8 +132,8 @@ int trail_call_start(lua_State *L) {
   spec.headers = optional_slice(L, HEADERS);
   read_options(L, &spec, &key_wanted);
   if (key_wanted) make_key(&spec, generated);
-  if (!read_target(L, client, &spec)) return 4;
-  return submit(L, client, &spec);
+  if (!read_target(L, client, &handle->target)) return 4;
+  return submit(L, client, &spec, handle);
 }
 
 /* ---- waiting --------------------------------------------------------------------------------- */
@@ -205,6 +216,7 @@ static int collect(lua_State *L) {
   struct handle *handle = lua_touserdata(L, 1);
   trail_call_release(handle->call);
   handle->call = NULL;
+  trail_buffer_clear(&handle->target);
   return 0;
 }
 

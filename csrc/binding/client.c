@@ -10,11 +10,18 @@
 #define CLIENT "trailmark.core.client"
 
 struct handle {
-  struct trail_client *client; /* NULL only while half-built */
+  struct trail_client *client; /* NULL while half-built, and once collected */
 };
+
+/* When a Lua state ends, finalisers may come to a client that is collected already. */
+static struct trail_client *left(lua_State *L) {
+  struct handle *handle = luaL_checkudata(L, 1, CLIENT);
+  return handle->client;
+}
 
 struct trail_client *trail_client_check(lua_State *L, int index) {
   struct handle *handle = luaL_checkudata(L, index, CLIENT);
+  if (!handle->client) trail_state_raise_over(L);
   return handle->client;
 }
 
@@ -238,11 +245,12 @@ static int rate(lua_State *L) {
 
 /* client:close(): ends its calls and wipes its key. */
 static int close_client(lua_State *L) {
-  struct trail_client *client = trail_client_check(L, 1);
+  struct trail_client *client = left(L);
+  if (!client) return 0;
   struct trail_engine *engine = trail_state_peek(L);
   client->closed = true;
   if (engine) trail_engine_cancel_client(engine, client, TRAIL_CLOSED, trail_clock_boot_us());
-  trail_keyring_clear(&client->keyring);
+  trail_client_forget_keys(client);
   return 0;
 }
 
@@ -276,8 +284,8 @@ static void push_event(lua_State *L, const struct trail_event *event) {
 /* client:next_event() -> event, dropped | nil; dropped: how many were lost before this one was
  * read. */
 static int next_event(lua_State *L) {
-  struct trail_client *client = trail_client_check(L, 1);
-  const struct trail_event *event = trail_events_next(&client->events);
+  struct trail_client *client = left(L);
+  const struct trail_event *event = client ? trail_events_next(&client->events) : NULL;
   if (!event) return 0;
   uint64_t dropped = client->events.dropped;
   client->events.dropped = 0;

@@ -8,7 +8,7 @@
 struct state {
   struct trail_engine *engine;
   struct trail_fork_mark mark;
-  struct trail_buffer scratch;
+  bool over; /* the Lua state ends */
 };
 
 static int collect(lua_State *L) {
@@ -17,8 +17,8 @@ static int collect(lua_State *L) {
   if (state->engine && trail_fork_mark_crossed(&state->mark)) (void)trail_state_peek(L);
   trail_engine_destroy(state->engine);
   state->engine = NULL;
+  state->over = true;
   trail_fork_mark_clear(&state->mark);
-  trail_buffer_clear(&state->scratch);
   return 0;
 }
 
@@ -41,6 +41,10 @@ static struct state *get(lua_State *L) {
   struct state *state = lua_touserdata(L, -1);
   lua_pop(L, 1);
   return state;
+}
+
+int trail_state_raise_over(lua_State *L) {
+  return luaL_error(L, "trailmark: the Lua state ends, and its clients with it");
 }
 
 int trail_state_raise_memory(lua_State *L) { return luaL_error(L, "not enough memory"); }
@@ -71,6 +75,7 @@ static void cross(lua_State *L, struct state *state) {
 
 struct trail_engine *trail_state_engine(lua_State *L) {
   struct state *state = get(L);
+  if (state->over) trail_state_raise_over(L);
   if (!state->engine)
     create(L, state);
   else if (trail_fork_mark_crossed(&state->mark))
@@ -81,11 +86,4 @@ struct trail_engine *trail_state_engine(lua_State *L) {
 struct trail_engine *trail_state_peek(lua_State *L) {
   struct state *state = get(L);
   return state->engine ? trail_state_engine(L) : NULL;
-}
-
-struct trail_buffer *trail_state_scratch(lua_State *L, size_t limit) {
-  struct trail_buffer *scratch = &get(L)->scratch;
-  trail_buffer_reset(scratch);
-  scratch->limit = limit;
-  return scratch;
 }

@@ -105,13 +105,14 @@ static bool read_params(lua_State *L, int index, struct trail_target_params *par
   if (!names) return complain(L, complaint, "params", "is a name that is no string", lua_gettop(L));
   params->list = lua_newuserdata(L, (count ? count : 1) * sizeof *params->list);
   params->count = count;
-  luaL_checkstack(L, (int)count + 8, "too many params");
+  luaL_checkstack(L, (int)count + LUA_MINSTACK, "too many params");
   for (size_t i = 0; i < count; i++) {
     lua_pushlstring(L, names[i].bytes, names[i].size);
     lua_rawget(L, index);
     if (!push_text(L, -1) || lua_type(L, -2) == LUA_TBOOLEAN)
       return complain(L, complaint, "params",
                       "holds a value that is no string and no finite number", 0);
+    lua_remove(L, -2);
     /* The text stays on the stack, and so stays valid. */
     params->list[i] = (struct trail_target_param){.name = names[i], .value = slice_at(L, -1)};
   }
@@ -195,11 +196,9 @@ static bool add_query(lua_State *L, int index, struct trail_buffer *target,
 }
 
 bool trail_target_build(lua_State *L, const struct trail_client *client,
-                        const struct trail_target_parts *parts, struct trail_slice *target,
+                        const struct trail_target_parts *parts, struct trail_buffer *target,
                         struct trail_target_complaint *complaint) {
-  struct trail_buffer *buffer = trail_state_scratch(L, TRAIL_TARGET_MAX);
-  if (!add_path(L, client, parts, buffer, complaint)) return false;
-  if (parts->query && !add_query(L, parts->query, buffer, complaint)) return false;
-  *target = trail_buffer_slice(buffer);
-  return true;
+  trail_buffer_init(target, TRAIL_TARGET_MAX);
+  if (!add_path(L, client, parts, target, complaint)) return false;
+  return !parts->query || add_query(L, parts->query, target, complaint);
 }

@@ -2,6 +2,7 @@
 #ifndef TRAIL_BINDING_TARGET_H
 #define TRAIL_BINDING_TARGET_H
 
+#include "base/buffer.h"
 #include "binding/compat.h"
 #include "engine/client.h"
 
@@ -17,9 +18,10 @@ struct trail_target_parts {
   int path, params, query;
 };
 
-/* True: the target, valid until the state's scratch is used again. */
+/* Into an empty buffer, which a userdata owns: building raises where memory runs out, and runs
+ * finalisers, which may make calls of their own. */
 bool trail_target_build(lua_State *L, const struct trail_client *client,
-                        const struct trail_target_parts *parts, struct trail_slice *target,
+                        const struct trail_target_parts *parts, struct trail_buffer *target,
                         struct trail_target_complaint *complaint);
 
 #endif

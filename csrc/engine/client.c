@@ -7,16 +7,21 @@
 
 static atomic_uint_fast64_t profiles_made;
 
+void trail_client_forget_keys(struct trail_client *client) {
+  trail_keyring_clear(&client->keyring);
+  trail_secret_release(client->paced_key);
+  client->paced_key = NULL;
+}
+
 static void destroy(struct trail_client *client) {
   trail_origin_clear(&client->origin);
-  trail_keyring_clear(&client->keyring);
+  trail_client_forget_keys(client);
   trail_events_clear(&client->events);
   trail_memory_free((char *)client->profile.ca_file);
   trail_memory_free((char *)client->profile.proxy);
   trail_memory_free((char *)client->profile.pinned_public_key);
   trail_memory_free((char *)client->defaults.pace_scope);
   trail_pace_store_close(client->pace_store);
-  trail_secret_release(client->paced_key);
   trail_memory_free(client->headers);
   trail_memory_free(client);
 }

@@ -96,6 +96,9 @@ TRAIL_MUST_USE enum trail_status trail_client_create(const struct trail_client_o
 struct trail_client *trail_client_retain(struct trail_client *client);
 void trail_client_release(struct trail_client *client);
 
+/* It is closed: no key of its stays. */
+void trail_client_forget_keys(struct trail_client *client);
+
 /* Seconds until the window ends, as seen from now by the server's clock; negative when it is over.
  */
 double trail_client_resets_in(const struct trail_rate_view *rate, int64_t now_us);

@@ -164,6 +164,16 @@ describe("a key", function()
     assert.same({ "0", 0, "" }, { said, exit_code, complaint })
   end)
 
+  it("is nowhere in memory once the client is closed, though it is not collected", function()
+    local said, exit_code, complaint = with_canary [[
+      local tm = client(os.getenv "URL", { pace = "auto" })
+      assert(tm:workspace())
+      tm:close()
+      io.write(scan.count(needle), tm:rate() and " paced" or "")
+    ]]
+    assert.same({ "0 paced", 0, "" }, { said, exit_code, complaint })
+  end)
+
   it("is nowhere in memory after retries, cuts and a timeout either", function()
     sb:script { { status = 503, times = 2 }, { fault = "reset" }, { fault = "truncate" }, { status = 404 },
       { delay = 1 } }

@@ -114,15 +114,24 @@ function call.finish(client, handle, decode)
   return data, nil, response
 end
 
---- Waits in C until the call is done. A signal comes back to Lua at once, where its handler runs,
--- and so do events, and the question for a key that only a function can give.
-function call.wait(client, handle)
+-- A signal comes back to Lua at once, where its handler runs, and so do events, and the question
+-- for a key that only a function can give.
+local function wait(client, handle)
   local state
   repeat
     state = handle:wait()
     if type(state) == "string" then client._key:answer(state) end
     if client._events then client._events:deliver() end
   until state == true
+end
+
+--- Waits in C until the call is done. What ends the wait earlier (Ctrl-C, say) ends the call, too:
+-- nobody is left who would want it sent again.
+function call.wait(client, handle)
+  local fine, problem = pcall(wait, client, handle)
+  if fine then return end
+  handle:cancel()
+  error(problem, 0)
 end
 
 --- Sleeps; calls in flight advance meanwhile.

@@ -29,7 +29,7 @@ static void serve_lane(struct trail_engine *engine, struct trail_client *client,
     serve_line(engine, client, &client->lane.lines[priority], now_us);
 }
 
-static void start_waiting(struct trail_engine *engine, int64_t now_us) {
+static void serve_lanes(struct trail_engine *engine, int64_t now_us) {
   for (struct trail_client **at = &engine->waiting; *at;) {
     struct trail_client *client = *at;
     serve_lane(engine, client, now_us);
@@ -41,6 +41,14 @@ static void start_waiting(struct trail_engine *engine, int64_t now_us) {
     client->lane.listed = false;
     trail_client_release(client);
   }
+}
+
+/* A trial that ends before it began lets go of calls whose line was served already. */
+static void start_waiting(struct trail_engine *engine, int64_t now_us) {
+  do {
+    engine->released = false;
+    serve_lanes(engine, now_us);
+  } while (engine->released);
   engine->learnt = false;
 }
 
@@ -50,6 +58,8 @@ static void stop_transfer(struct trail_engine *engine, struct trail_call *call) 
   if (!call->transfer) return;
   engine->transport->ops->cancel(engine->transport, call->transfer, &call->answer);
   call->transfer = NULL;
+  if (call->answer.head.complete)
+    trail_facts_read(&call->answer.head, trail_clock_wall_ms() / 1000, &call->facts);
 }
 
 static const char *waiting_for(const struct trail_call *call) {
@@ -97,14 +107,6 @@ static void run_out(struct trail_engine *engine, struct trail_call *call, int64_
   trail_life_fail(engine, call, TRAIL_TIMEOUT, now_us);
 }
 
-static void run_out_timers(struct trail_engine *engine, int64_t now_us) {
-  for (struct trail_timer *timer;
-       (timer = trail_timers_first(&engine->timers)) && timer->at_us <= now_us;)
-    run_out(engine, (struct trail_call *)timer, now_us);
-}
-
-/* ---- the public part ------------------------------------------------------------------------- */
-
 static void take_in_finished(struct trail_engine *engine, int64_t now_us) {
   void *owner;
   struct trail_answer answer;
@@ -115,6 +117,33 @@ static void take_in_finished(struct trail_engine *engine, int64_t now_us) {
     trail_attempt_judge(engine, call, now_us);
   }
 }
+
+/* Who comes late (the program was stopped, or busy with something else) may find answers that came
+ * in time. Signals stay held meanwhile: they are to end the wait that follows. */
+static void look_once_more(struct trail_engine *engine, int64_t now_us) {
+  struct trail_transport *transport = engine->transport;
+  const sigset_t *asleep = transport->asleep;
+  transport->asleep = NULL;
+  (void)transport->ops->wait(transport, 0);
+  transport->asleep = asleep;
+  take_in_finished(engine, now_us);
+}
+
+static void run_out_timers(struct trail_engine *engine, int64_t now_us) {
+  bool looked = false;
+  for (struct trail_timer *timer;
+       (timer = trail_timers_first(&engine->timers)) && timer->at_us <= now_us;) {
+    struct trail_call *call = (struct trail_call *)timer;
+    if (call->state == TRAIL_CALL_IN_FLIGHT && !looked) {
+      looked = true;
+      look_once_more(engine, now_us);
+    } else {
+      run_out(engine, call, now_us);
+    }
+  }
+}
+
+/* ---- the public part ------------------------------------------------------------------------- */
 
 void trail_engine_advance(struct trail_engine *engine, int64_t now_us) {
   take_in_finished(engine, now_us);

@@ -107,6 +107,7 @@ void trail_life_fail(struct trail_engine *engine, struct trail_call *call, enum 
 void trail_life_forget_answer(struct trail_call *call) {
   trail_answer_reset(&call->answer);
   memset(&call->facts, 0, sizeof call->facts);
+  call->retry_after_ms = -1;
 }
 
 struct trail_attempt trail_life_describe(const struct trail_call *call, enum trail_status kind) {

@@ -17,6 +17,7 @@ struct trail_engine {
   size_t live;
   struct trail_client *waiting; /* clients whose lanes have calls queued */
   bool learnt;                  /* an answer may have changed what the pacer says */
+  bool released;                /* calls that waited for a key have lined up again */
 };
 
 /* `until_us` is when the state ends by itself: an attempt's or a wait's end, never after the

@@ -40,6 +40,7 @@ static void release_waiting(struct trail_engine *engine, struct trail_client *cl
   size_t count = 0; /* those who are there now: some may line up here again */
   for (struct trail_call *call = client->key_wait.first; call; call = call->lane_next) count++;
   for (struct trail_call *call; count-- && (call = client->key_wait.first);) {
+    engine->released = true;
     if (call->answer.head.status != 401) {
       trail_life_enter(engine, call, TRAIL_CALL_QUEUED, call->deadline_at_us);
     } else if (!trail_rotation_continues(engine, call, now_us)) {

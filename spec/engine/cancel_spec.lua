@@ -248,3 +248,28 @@ describe("in the child of a fork", function()
     assert.equal(0, engine:live())
   end)
 end)
+
+describe("a call cancelled after a retry", function()
+  it("tells nothing of the wait that an earlier answer asked for", function()
+    local call = submitted { method = "GET" }
+    engine:finish(1, answers.status(503, { "Retry-After: 0" }))
+    engine:advance(1)
+    engine:advance(2)
+    assert.equal("in_flight", call:state())
+    engine:cancel(call, "cancelled", 3)
+    assert.equal(-1, gone(call).retry_after_ms)
+  end)
+end)
+
+describe("a call cancelled within its answer", function()
+  it("has told the client what the head said of the rate limit", function()
+    local paced = testing.client { paced = true, pace_shared = false }
+    local call = submitted({}, paced)
+    engine:reach(1, answers.cut_body(200, {
+      "Date: Sun, 06 Nov 1994 08:49:37 GMT", "X-RateLimit-Limit: 600", "X-RateLimit-Remaining: 7",
+      "X-RateLimit-Reset: 784111800",
+    }))
+    engine:cancel(call, "cancelled", 3)
+    assert.is_true(gone(call).has_rate)
+  end)
+end)

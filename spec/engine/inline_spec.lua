@@ -100,4 +100,13 @@ describe("the inline driver", function()
     assert.equal("done", engine:drive(call, 0))
     assert.equal("in time", call:look().body)
   end)
+
+  it("that comes late still takes the answer that came in time", function()
+    local call = submitted()
+    engine:advance(core.clock.boot_us())
+    engine:waits "f"
+    engine:advance(core.clock.boot_us() + 1e9)
+    assert.equal("done", call:state())
+    assert.equal("ok", call:look().result)
+  end)
 end)

@@ -202,3 +202,16 @@ describe("a client that is closed while a key is tried", function()
     assert.equal(0, engine:live())
   end)
 end)
+
+describe("a trial that ends before it begins", function()
+  it("lets go of calls of a higher priority at once", function()
+    client:set_fallback "good-key"
+    local trial = submitted { priority = 1 }
+    local urgent = submitted { priority = 2 }
+    engine:finish(1, answers.status(401))
+    engine:finish(2, answers.status(401))
+    engine:refuse "no_memory"
+    engine:advance(1)
+    assert.equal("no_memory no_memory", results { trial, urgent })
+  end)
+end)

@@ -3,6 +3,7 @@
 
 local socket = require "socket"
 local trailmark = require "trailmark"
+local process = require "spec.support.process"
 local raw_server = require "spec.support.raw_server"
 
 local LATE = tonumber(os.getenv("TRAIL_SUITE") and os.getenv("TRAIL_SUITE"):find("asan") and 0.5) or 0.1
@@ -194,5 +195,29 @@ describe("tm:sleep", function()
       local took = socket.gettime() - begun
       assert.is_true(took >= seconds and took <= seconds + LATE, ("%.4f"):format(took))
     end
+  end)
+end)
+
+describe("a program that is busy beyond its time limits", function()
+  it("takes the answer that came in time", function()
+    with_server(function(connection, _, say)
+      connection:request()
+      say("asked\n")
+      socket.sleep(0.1) -- until the client's handler runs
+      connection:answer(200, '{"in":"time"}')
+      connection:await_end()
+    end, function(server)
+      local child = process.lua([[
+        require "trailmark_testing".process.handle(15, function() require "socket".sleep(0.8) end)
+        local tm = require "trailmark".new { key = "tm_live_x", pace = "off", base_url = os.getenv "URL",
+          timeout = 0.5, retries = 0 }
+        local data, err = tm:post("/x", {})
+        io.write(tostring(err or data["in"]))
+      ]], { URL = server.url })
+      server:expect("asked\n")
+      child:kill(process.TERM)
+      local said, code = child:finish()
+      assert.same({ "time", 0 }, { said, code })
+    end)
   end)
 end)

@@ -448,7 +448,7 @@ static int event(lua_State *L) {
 /* ---- calls ----------------------------------------------------------------------------------- */
 
 /* call(client, { method=, target=, body=, headers=, idempotency_key=, timeout=, deadline=,
- * retries= }) -> call, not yet submitted */
+ * retries=, priority= (0 low, 1 normal, 2 high) }) -> call, not yet submitted */
 static int new_call(lua_State *L) {
   struct trail_client *client = check_client(L, 1);
   luaL_checktype(L, 2, LUA_TTABLE);
@@ -457,6 +457,8 @@ static int new_call(lua_State *L) {
       .deadline_us =
           (int64_t)number_field(L, 2, "deadline", (lua_Number)client->defaults.deadline_us),
       .retries = (uint32_t)number_field(L, 2, "retries", client->defaults.retries),
+      .priority =
+          (enum trail_pacer_priority)number_field(L, 2, "priority", client->defaults.priority),
   };
   struct trail_slice method = slice_field(L, 2, "method");
   if (!method.bytes) method = trail_slice_text("GET");

@@ -32,6 +32,7 @@ static enum trail_status begin_transfer(struct trail_engine *engine, struct trai
       /* libcurl repeats a request whose reused connection dies, which this one must not be; and
        * what broke an earlier attempt may still be wrong with the connection it used */
       .fresh_connection = !repeatable || call->connection_doubted,
+      .single_use = !repeatable,
   };
   return engine->transport->ops->start(engine->transport, &request, call, &call->transfer);
 }

@@ -236,6 +236,8 @@ enum trail_status trail_transfer_prepare(struct trail_transfer *transfer,
   if (!code) code = curl_easy_setopt(transfer->easy, CURLOPT_URL, request->url);
   if (!code)
     code = curl_easy_setopt(transfer->easy, CURLOPT_FRESH_CONNECT, (long)request->fresh_connection);
+  if (!code)
+    code = curl_easy_setopt(transfer->easy, CURLOPT_FORBID_REUSE, (long)request->single_use);
   trail_answer_clear(&transfer->answer);
   trail_answer_init(&transfer->answer, request->profile->max_response_bytes);
   transfer->refused = transfer->compressed = false;

@@ -42,6 +42,7 @@ struct trail_request {
   size_t body_size;
   bool safe;             /* changes nothing on the server (RFC 9110 section 9.2.1) */
   bool fresh_connection; /* never reuse one: a request that must not be sent twice */
+  bool single_use;       /* nor keep it: each of many such requests would leave one behind */
 };
 
 struct trail_transport_ops {

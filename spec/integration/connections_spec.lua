@@ -5,6 +5,7 @@ local sandbox = require "trailmark.sandbox"
 local trailmark = require "trailmark"
 local process = require "spec.support.process"
 local raw_server = require "spec.support.raw_server"
+local os_process = require "trailmark_testing".process
 
 local sb
 setup(function() sb = assert(sandbox.start { https = true }) end)
@@ -54,6 +55,23 @@ describe("a connection", function()
     assert(tm:get("/echo"))
     assert(tm:post("/echo", {}, { idempotency_key = false }))
     assert.equal(2, connections())
+  end)
+
+  it("that was such a one is closed after it, over HTTP/2 as well", function()
+    for _, url in ipairs { sb.http_url, sb.url } do
+      local tm = assert(sb:client { base_url = url })
+      local function open()
+        local count = 0
+        for _, what in pairs(os_process.descriptors()) do
+          if what:find("^socket:") then count = count + 1 end
+        end
+        return count
+      end
+      assert(tm:get("/echo"))
+      local before = open()
+      for _ = 1, 20 do assert(tm:post("/echo", {}, { idempotency_key = false })) end
+      assert.equal(before, open())
+    end
   end)
 
   it("is not used again when the server says so", function()

@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -15,6 +16,7 @@ struct interest {
   bool ours;             /* opened and closed through us, so a change may wait */
   bool dirty;            /* listed in `changes` */
   bool idle;             /* ours, open, and without a request */
+  ino_t inode;           /* of the socket that is ours */
 };
 
 struct trail_poller {
@@ -25,6 +27,7 @@ struct trail_poller {
   int *changes; /* as long as the table: each descriptor is listed at most once */
   int capacity;
   int changed;
+  ino_t inode; /* of the epoll and the timer: the kernel has one for all such */
   int idle; /* connections marked so */
   const sigset_t *asleep;
 };
@@ -51,6 +54,11 @@ static enum trail_status table_reserve(struct trail_poller *poller, int fd) {
   poller->changes = changes;
   poller->capacity = capacity;
   return TRAIL_OK;
+}
+
+static ino_t inode_of(int fd) {
+  struct stat is;
+  return fd >= 0 && fstat(fd, &is) == 0 ? is.st_ino : 0;
 }
 
 static void not_idle(struct trail_poller *poller, struct interest *it) {
@@ -87,6 +95,7 @@ enum trail_status trail_poller_opened(struct trail_poller *poller, int fd) {
   it->wanted = it->applied = 0;
   not_idle(poller, it);
   it->ours = true;
+  it->inode = inode_of(fd);
   return TRAIL_OK;
 }
 
@@ -223,6 +232,7 @@ enum trail_status trail_poller_create(struct trail_poller **out) {
   poller->armed_us = TRAIL_NEVER;
   poller->epoll = epoll_create1(EPOLL_CLOEXEC);
   poller->timer = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+  poller->inode = inode_of(poller->epoll);
   struct epoll_event event = {.events = EPOLLIN, .data.fd = poller->timer};
   if (poller->epoll < 0 || poller->timer < 0 ||
       epoll_ctl(poller->epoll, EPOLL_CTL_ADD, poller->timer, &event) != 0) {
@@ -242,8 +252,12 @@ void trail_poller_destroy(struct trail_poller *poller) {
   trail_memory_free(poller);
 }
 
+/* A child that becomes a daemon closes what it inherited, and opens its own files at these numbers.
+ */
 void trail_poller_abandon(struct trail_poller *poller) {
   for (int fd = 0; fd < poller->capacity; fd++)
-    if (poller->table[fd].ours) close(fd);
+    if (poller->table[fd].ours && inode_of(fd) == poller->table[fd].inode) close(fd);
+  if (inode_of(poller->epoll) != poller->inode) poller->epoll = -1;
+  if (inode_of(poller->timer) != poller->inode) poller->timer = -1;
   trail_poller_destroy(poller);
 }

@@ -2,6 +2,7 @@
 -- time, and nobody gets the other's answer.
 
 local sandbox = require "trailmark.sandbox"
+local trailmark = require "trailmark"
 local process = require "spec.support.process"
 
 local CALLS, CHILDREN = 40, 3
@@ -89,3 +90,18 @@ for _, scheme in ipairs { "HTTP", "HTTPS" } do
     end)
   end)
 end
+
+describe("a child that closed what it inherited", function()
+  it("keeps the files it opened at those numbers", function()
+    local tm = assert(trailmark.new { key = "tm_live_x", pace = "off", base_url = "http://127.0.0.1:1", retries = 0 })
+    tm:get("/before")
+    local child = process.fork(function()
+      local files = {}
+      for i = 1, 12 do files[i] = assert(io.open("/dev/null", "w")) end
+      tm:get("/after")
+      for _, file in ipairs(files) do assert(file:write("x") and file:flush()) end
+    end, 1)
+    local said, code = child:finish()
+    assert.same({ "", 0 }, { said, code })
+  end)
+end)

@@ -138,11 +138,19 @@ static int key_result(lua_State *L, enum trail_status status, const struct trail
   return 2;
 }
 
+/* A key function may close the client that asks it: what it then gives is not kept. */
+static int refuse_key(lua_State *L) {
+  lua_pushnil(L);
+  lua_pushliteral(L, "the client is closed");
+  return 2;
+}
+
 /* client:set_key(key, source) -> true | nil, why */
 static int set_key(lua_State *L) {
   struct trail_client *client = trail_client_check(L, 1);
   struct trail_slice key;
   struct trail_key_fault fault = {""};
+  if (client->closed) return refuse_key(L);
   key.bytes = luaL_checklstring(L, 2, &key.size);
   bool function = strcmp(luaL_optstring(L, 3, "option"), "function") == 0;
   enum trail_status status = trail_keyring_set(
@@ -155,6 +163,7 @@ static int set_key(lua_State *L) {
 static int set_fallback(lua_State *L) {
   struct trail_client *client = trail_client_check(L, 1);
   struct trail_key_fault fault = {""};
+  if (client->closed) return refuse_key(L);
   if (lua_isnoneornil(L, 2)) {
     client->keyring.fallback_asks = true; /* and stays so, whatever it gives */
     return key_result(L, TRAIL_OK, &fault);

@@ -134,6 +134,7 @@ end
 local function perform(self, method, path, query, body, settings)
   if self._closed then return nil, closed(method, path) end
   local ready, problem = self._key:ready(method, path)
+  if self._closed then return nil, closed(method, path) end -- by the key function
   if not ready then return nil, problem end
   local handle, err = call.start(self, method, path, query, body, settings)
   if not handle then return nil, err end

@@ -116,3 +116,18 @@ describe("a client", function()
     assert.same({}, found)
   end)
 end)
+
+describe("a key function that closes its client", function()
+  it("ends the call, and what it gives is not kept", function()
+    local tm
+    tm = assert(trailmark.new { base_url = "http://127.0.0.1:1", pace = "off", retries = 0, key = function()
+      tm:close()
+      return "tm_live_late"
+    end })
+    local data, err = tm:get("/x")
+    assert.is_nil(data)
+    assert.equal("closed", err.kind)
+    assert.equal("not_sent", err.outcome)
+    assert.same({ n = 2, nil, "the client is closed" }, { n = 2, tm.handle:set_key("tm_live_later") })
+  end)
+end)

@@ -94,8 +94,19 @@ function events.open(handle, settings)
   }, Events)
 end
 
+--- A hook runs in a coroutine of its own, so that one that yields cannot leave the delivery half
+-- done.
+local function run(hook, event)
+  local thread = coroutine.create(hook)
+  local ok, problem = coroutine.resume(thread, event)
+  if ok and coroutine.status(thread) ~= "dead" then
+    return false, "it yielded, which a hook cannot"
+  end
+  return ok, problem
+end
+
 function Events:call(name, hook, event)
-  local ok, problem = pcall(hook, event)
+  local ok, problem = run(hook, event)
   if ok or self.complained[name] then return end
   self.complained[name] = true
   io.stderr:write("trailmark: the function ", name, " failed: ",

@@ -148,6 +148,7 @@ function Sandbox:script(steps)
     local copy = check.fields(step, check.step, ("script: step %d"):format(i))
     copy.match = copy.match or "*"
     copy.times = copy.times == math.huge and -1 or copy.times or 1
+    if copy.body ~= nil and not copy.status then copy.status = 200 end
     if type(copy.body) == "table" then
       copy.body = require("cjson").encode(copy.body)
     end

@@ -1,6 +1,6 @@
 #include "engine/budgets.h"
 
-#include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -14,11 +14,16 @@ struct entry {
   struct trail_retry_budget budget;
 };
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct entry *entries;
-static unsigned count;
+/* Entries are only ever added, by a compare-and-swap: no lock that a fork could copy while it is held. */
+static struct entry *_Atomic entries;
+static atomic_uint count;
 
-static struct entry *add(const char *origin) {
+static struct entry *find(struct entry *from, const char *origin) {
+  while (from && strcmp(from->origin, origin) != 0) from = from->next;
+  return from;
+}
+
+static struct entry *create(const char *origin) {
   struct entry *entry = trail_memory_zalloc(1, sizeof *entry);
   if (!entry) return NULL;
   entry->origin = trail_memory_copy(origin, strlen(origin));
@@ -27,17 +32,22 @@ static struct entry *add(const char *origin) {
     return NULL;
   }
   trail_retry_budget_init(&entry->budget);
-  entry->next = entries;
-  entries = entry;
-  count++;
+  return entry;
+}
+
+static struct entry *add(struct entry *first, const char *origin) {
+  struct entry *entry = create(origin);
+  if (!entry) return NULL;
+  do { /* two threads that add one origin at once get a budget each: no harm */
+    entry->next = first;
+  } while (!atomic_compare_exchange_weak(&entries, &first, entry));
+  atomic_fetch_add(&count, 1);
   return entry;
 }
 
 struct trail_retry_budget *trail_budgets_find(const char *origin) {
-  pthread_mutex_lock(&lock);
-  struct entry *entry = entries;
-  while (entry && strcmp(entry->origin, origin) != 0) entry = entry->next;
-  if (!entry) entry = count < MOST ? add(origin) : entries;
-  pthread_mutex_unlock(&lock);
+  struct entry *first = atomic_load(&entries);
+  struct entry *entry = find(first, origin);
+  if (!entry) entry = atomic_load(&count) < MOST ? add(first, origin) : first;
   return entry ? &entry->budget : NULL;
 }

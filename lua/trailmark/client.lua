@@ -123,7 +123,7 @@ local function check_place(self, level)
   if type(self) ~= "table" or not self._key then
     error("trailmark: the client's methods are called with a colon, as in tm:get(path)", level + 1)
   end
-  if self._key.asking then
+  if self._key:is_asking() then
     error("trailmark: the function key cannot use the client that asks it for the key", level + 1)
   end
   if events.delivering() then

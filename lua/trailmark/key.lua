@@ -40,7 +40,8 @@ end
 ---@return table|nil source
 ---@return trailmark.Error|nil
 function key.open(handle, settings)
-  local source = setmetatable({ handle = handle, ask = {} }, Key)
+  local asking = setmetatable({}, { __mode = "k" }) -- by coroutine
+  local source = setmetatable({ handle = handle, ask = {}, asking = asking }, Key)
   local ok, why = true, nil
   if type(settings.key) == "function" then
     source.ask.key = settings.key
@@ -71,12 +72,24 @@ local function words(problem)
   return (tostring(problem):gsub("tm_live_[^%s\"']+", "tm_live_***"))
 end
 
+--- The coroutine that runs; Lua 5.1 has no value for the main one.
+local function current()
+  return coroutine.running() or "main"
+end
+
+--- Whether this very coroutine is inside the function. Another that yielded in it, or was dropped
+-- there, stands in nobody's way.
+function Key:is_asking()
+  return self.asking[current()] == true
+end
+
 --- Asks a function; the problem says which one failed, and never what it returned.
 local function asked(self, which, why)
   local name = which == "key" and "key" or "fallback_key"
-  self.asking = true
+  local me = current()
+  self.asking[me] = true
   local fine, given, problem, expires_in = pcall(self.ask[which], why)
-  self.asking = false
+  self.asking[me] = nil
   if not fine then return nil, ("the function %s failed: %s"):format(name, words(given)) end
   if type(given) ~= "string" then
     return nil, ("the function %s gave no key: %s"):format(name, words(problem or type(given)))

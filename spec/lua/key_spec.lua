@@ -234,3 +234,23 @@ describe("set_key", function()
     raises("got nil", function() tm:set_key() end)
   end)
 end)
+
+describe("a function that yields in a coroutine that is dropped", function()
+  local yields_across_pcall = _VERSION ~= "Lua 5.1" or rawget(_G, "jit") ~= nil
+
+  it("stands in nobody's way", function()
+    if not yields_across_pcall then return assert.is_nil(rawget(_G, "jit")) end
+    local yields = true
+    local tm = assert(trailmark.new { base_url = sb.url, key = function()
+      if yields then coroutine.yield() end
+      return sb.key
+    end })
+    local thread = coroutine.create(function() return tm:workspace() end)
+    assert.is_true(coroutine.resume(thread))
+    assert.equal("suspended", coroutine.status(thread))
+    yields = false
+    assert.equal("Acme Sales", assert(tm:workspace()).name)
+    assert.is_true(coroutine.resume(thread))
+    assert.equal("dead", coroutine.status(thread))
+  end)
+end)

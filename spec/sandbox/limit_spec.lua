@@ -88,7 +88,7 @@ describe("the sandbox's rate limit", function()
   it("is told by the server's clock, whatever that is", function()
     sb:set_limit(10, 60)
     sb:set_skew(-3600)
-    local before = os.time()
+    local before = os.time() - 1 -- nginx tells the time of its last event
     local answer = ask()
     assert.is_true(talk.is_date(answer.headers.date, before - 3600, os.time() - 3600))
     local ahead = tonumber(answer.headers["x-ratelimit-reset"]) - socket.gettime()

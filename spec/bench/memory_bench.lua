@@ -38,7 +38,7 @@ for round = 1, ROUNDS do
   ratios[round] = peer[round] / ours[round]
 end
 local mine, theirs = report.median(ours), report.median(peer)
-print(("An idle client: %d KiB of private memory, %d KiB above lua-cjson and libcurl (median of %d)")
-  :format(mine, mine - theirs, ROUNDS))
+local line = "An idle client: %d KiB of private memory, %d KiB above lua-cjson and libcurl"
+print(line:format(mine, mine - theirs))
 print(("bench idle-client ratio=%.3f ours=%d peer=%d unit=KiB"):format(report.median(ratios), mine,
   theirs))

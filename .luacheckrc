@@ -16,5 +16,7 @@ cache = false
 
 files["**/*_spec.lua"] = { std = "+busted", max_line_length = 120 } -- rows of cases
 files["lua/trailmark"] = { not_globals = { "print" } }
+files["spec/examples/neovim.lua"] = { globals = { "vim" } }
 files["lua/trailmark/sandbox/server"] = { std = "ngx_lua" }
+files["spec/fuzz"] = { std = "lua54" } -- the only Lua they run on
 files["rockspec"] = { std = "rockspec" }

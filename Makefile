@@ -69,6 +69,7 @@ SHARED_OBJECTS  := $(call to_objects,$(OBJ),$(filter-out csrc/binding/%,$(wildca
 BINDING_OBJECTS := $(call to_objects,$(OUT)/obj,$(wildcard csrc/binding/*.c))
 TESTING_OBJECTS := $(call to_objects,$(OUT)/obj,$(wildcard spec/support/testing/*.c))
 FAULT_SERVER    := $(BUILD)/fault_server
+BAD_WIRE        := $(BUILD)/bad_wire
 BENCH_PROGRAMS  := $(patsubst spec/bench/%.c,$(BUILD)/bench/%,$(wildcard spec/bench/*.c))
 
 # -- Build ----------------------------------------------------------------------------------------
@@ -119,6 +120,12 @@ $(FAULT_SERVER): $(wildcard spec/support/fault_*.c spec/support/fault_*.h) $(OBJ
 	@mkdir -p $(@D)
 	$(Q)$(COMPILE) $(filter %.c,$^) -lssl -lcrypto -lnghttp2 -o $@
 
+# What the network between two namespaces does to packets.
+$(BAD_WIRE): spec/support/bad_wire.c $(OBJ)/flags
+	$(call say,$(CC),$@)
+	@mkdir -p $(@D)
+	$(Q)$(COMPILE) $< -o $@
+
 $(BENCH_PROGRAMS): $(BUILD)/bench/%: spec/bench/%.c $(SHARED_OBJECTS)
 	$(call say,$(CC),$<)
 	@mkdir -p $(@D)
@@ -126,8 +133,9 @@ $(BENCH_PROGRAMS): $(BUILD)/bench/%: spec/bench/%.c $(SHARED_OBJECTS)
 
 # -- Use ------------------------------------------------------------------------------------------
 
-HANGING_RESOLVER := $(BUILD)/hanging_resolver.so
-$(HANGING_RESOLVER): spec/support/hanging_resolver.c
+# What specs preload into children, for what a true system does too seldom.
+PRELOADED        := $(BUILD)/hanging_resolver.so $(BUILD)/failing_system.so
+$(PRELOADED): $(BUILD)/%.so: spec/support/%.c spec/support/failing_system.h
 	$(call say,$(CC),$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) -O2 -fPIC -shared $(WARNINGS) -Wno-missing-prototypes -D_GNU_SOURCE $< -o $@
@@ -136,9 +144,11 @@ $(HANGING_RESOLVER): spec/support/hanging_resolver.c
 LUA_BIN = $(LUA_NAME)
 UNSET   = MAKEFLAGS MFLAGS MAKELEVEL LUA_INIT $(foreach version,5_2 5_3 5_4, \
             LUA_INIT_$(version) LUA_PATH_$(version) LUA_CPATH_$(version))
+HOST_BUILD = build
 RUN     = env $(addprefix -u ,$(UNSET)) TRAIL_LUA="$$(command -v $(LUA_BIN))" \
-            TRAIL_HANGING_RESOLVER='$(CURDIR)/$(HANGING_RESOLVER)' \
-            TRAIL_FAULT_SERVER='$(CURDIR)/$(FAULT_SERVER)' \
+            TRAIL_PRELOADED='$(CURDIR)/$(BUILD)' \
+            TRAIL_NGINX_LIBRARY='$(CURDIR)/$(HOST_BUILD)/luajit' TRAIL_HAPROXY_LIBRARY='$(CURDIR)/$(HOST_BUILD)/lua5.3' \
+            TRAIL_FAULT_SERVER='$(CURDIR)/$(FAULT_SERVER)' TRAIL_BAD_WIRE='$(CURDIR)/$(BAD_WIRE)' \
             LUA_PATH='$(CURDIR)/$(BUILD)/lua/?.lua;$(CURDIR)/$(BUILD)/lua/?/init.lua;$(CURDIR)/?.lua;;' \
             LUA_CPATH='$(CURDIR)/$(OUT)/?.so;;'
 
@@ -147,6 +157,13 @@ demo: ## walks the API's guide on a local Trailmark (LIVE=1: on the real one, re
 	@.ci/deps build sandbox $(LUA_NAME)
 	@$(MAKE) all
 	$(Q)$(RUN) LIVE='$(LIVE)' $(LUA_BIN) spec/demo.lua
+
+DOCS := build/docs/index.html
+.PHONY: docs
+docs: ## builds the API reference, one page of HTML: build/docs/index.html
+	@.ci/deps $(LUA_NAME)
+	@mkdir -p $(dir $(DOCS))
+	$(Q)env -u LUA_INIT LUA_PATH='lua/?.lua;?.lua;;' $(LUA_BIN) spec/support/reference/build.lua $(DOCS)
 
 # The judges of the pacer: threads and real processes on one state, and simulated time.
 JUDGES := $(addprefix $(BUILD)/simulate/,pacing processes threads)
@@ -167,19 +184,56 @@ simulate-pacing: ## judges the pacer in simulated time, then with real processes
 	$(Q)$(BUILD)/simulate/processes $(if $(LONG),long)
 
 .PHONY: check-tsan
-check-tsan: export TSAN_OPTIONS = halt_on_error=1
-check-tsan: ## threads on one pacing state under the thread sanitizer
-	@.ci/deps build
-	@$(MAKE) BUILD=build/tsan SANITIZE=-fsanitize=thread CFLAGS='-O1 -g' build/tsan/simulate/threads
+# A thread joined by pthread_clockjoin_np, which the sanitizer does not know, is no leak.
+check-tsan: export TSAN_OPTIONS = halt_on_error=1:die_after_fork=0:atexit_sleep_ms=0:report_thread_leaks=0
+THREADED := BUILD=build/tsan SUITE=tsan-$(LUA_NAME) LUA_BIN=$(CURDIR)/build/tsan/$(LUA_NAME)/lua \
+              SANITIZE=-fsanitize=thread CFLAGS='-O1 -g'
+check-tsan: ## threads on one pacing state, on retry budgets and the worker, under the thread sanitizer
+	@.ci/deps build sandbox check $(LUA_NAME)
+	@$(MAKE) $(THREADED) build/tsan/simulate/threads
 	$(Q)build/tsan/simulate/threads
+	@$(MAKE) $(THREADED) run-specs SPEC='spec/engine/budgets_spec.lua spec/engine/worker_spec.lua'
 
 .PHONY: bench
-bench: ## figures, ours beside a plain C program's
-	@.ci/deps build sandbox $(LUA_NAME)
+BENCH = *
+bench: ## figures, ours beside a plain C program's (BENCH=name: one of them; LONG=1: a million calls)
+	@.ci/deps build sandbox bench $(LUA_NAME) luajit
 	@$(MAKE) all $(BENCH_PROGRAMS)
-	$(Q)set -e; for bench in $(sort $(wildcard spec/bench/*_bench.lua)); do \
-	  $(RUN) TRAIL_BENCH_PROGRAMS='$(CURDIR)/$(BUILD)/bench' $(LUA_BIN) $$bench; \
+	@$(MAKE) LUA=luajit all # for Neovim
+	$(Q)set -e; for bench in $(sort $(wildcard spec/bench/$(BENCH)_bench.lua)); do \
+	  $(RUN) LONG='$(LONG)' TRAIL_BENCH_PROGRAMS='$(CURDIR)/$(BUILD)/bench' $(LUA_BIN) $$bench; \
 	done
+
+# What nginx and HAProxy load is the build for LuaJIT and Lua 5.3 as it is installed, whichever Lua
+# drives the specs.
+HOST_MAKE = @env -u MAKEFLAGS $(MAKE) --no-print-directory BUILD=build SANITIZE= CFLAGS='-O2 -g' V=$(V)
+NGINX_MAKE = $(HOST_MAKE) LUA=luajit
+
+.PHONY: bench-nginx
+bench-nginx: ## figures of handlers of nginx that make calls, beside a bare cosocket and proxy_pass
+	@.ci/deps build sandbox bench check $(LUA_NAME)
+	@$(MAKE) tested
+	$(NGINX_MAKE) all
+	$(Q)set -e; for bench in spec/bench/nginx/*.lua; do $(RUN) $(LUA_BIN) $$bench; done
+
+.PHONY: bench-haproxy
+bench-haproxy: ## figures of services of HAProxy that make calls, beside core.tcp by hand and forwarding
+	@.ci/deps build sandbox bench check $(LUA_NAME)
+	@$(MAKE) tested
+	$(HOST_MAKE) LUA=5.3 all
+	$(Q)set -e; for bench in spec/bench/haproxy/*.lua; do $(RUN) $(LUA_BIN) $$bench; done
+
+# The charts are measured beside all peers that are installed; what each benchmark says goes to a file.
+REPORT := $(BUILD)/report
+.PHONY: bench-report
+bench-report: ## all benchmarks beside all peers, as a table and charts: build/report/index.html
+	@.ci/deps build sandbox bench $(LUA_NAME)
+	@$(MAKE) all $(BENCH_PROGRAMS)
+	@rm -rf $(REPORT) && mkdir -p $(REPORT)
+	@echo "every benchmark is run: that takes some minutes"
+	$(Q)$(MAKE) bench >$(REPORT)/bench.txt && cat $(REPORT)/bench.txt
+	$(Q)$(MAKE) bench-nginx >$(REPORT)/nginx.txt && cat $(REPORT)/nginx.txt
+	$(Q)TRAIL_BENCH_PROGRAMS='$(CURDIR)/$(BUILD)/bench' $(RUN) $(LUA_BIN) spec/bench/charts/build.lua $(REPORT)
 
 # -- Test -----------------------------------------------------------------------------------------
 
@@ -189,22 +243,29 @@ SUITE   = $(LUA_NAME)
 # Each suite leaves its counts here, as "PASSED FAILED"; one that dies before its end has failed.
 RESULTS = build/results
 # Seconds for a whole suite: one that hangs is ended, and has failed.
-LIMIT   = 900
+LIMIT   = 1800
 
 .PHONY: check
 check: ## runs the specs (SPEC=path and FILTER=pattern narrow it)
 	@.ci/deps build sandbox check $(LUA_NAME)
 	@$(MAKE) run-specs
 
+# nginx loads the build for LuaJIT and HAProxy the one for 5.3, whichever Lua drives their specs, so of
+# all Luas those two do.
+OWN_SPECS = $(filter-out $(if $(filter-out luajit,$(LUA_NAME)),spec/nginx/) \
+              $(if $(filter-out lua5.3,$(LUA_NAME)),spec/haproxy/),$(sort $(dir $(wildcard spec/*/)) \
+              $(wildcard spec/*_spec.lua)))
+
 .PHONY: check-all
 check-all: ## runs the specs on every Lua (LUAS="5.1 luajit": on these)
 	@.ci/deps build sandbox check $(patsubst 5.%,lua5.%,$(LUAS))
-	@failed=; for lua in $(LUAS); do $(MAKE) LUA=$$lua run-specs || failed="$$failed $$lua"; done; \
+	@failed=; for lua in $(LUAS); do $(MAKE) LUA=$$lua SPEC='$(if $(filter spec,$(SPEC)),$$(OWN_SPECS),$(SPEC))' \
+	  run-specs || failed="$$failed $$lua"; done; \
 	  [ -z "$$failed" ] || { echo "failed on:$$failed"; exit 1; }
 
 .PHONY: check-asan
 ASAN      := build/asan
-SANITIZED  = BUILD=$(ASAN) SUITE=asan-$(LUA_NAME) LUA_BIN=$(CURDIR)/$(ASAN)/$(LUA_NAME)/lua \
+SANITIZED  = BUILD=$(ASAN) SUITE='asan-$$(LUA_NAME)' LUA_BIN='$(CURDIR)/$(ASAN)/$$(LUA_NAME)/lua' \
                CFLAGS='-O1 -g -fno-omit-frame-pointer' \
                SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all'
 # What a sanitizer finds in a spec's own children must not go unseen, so all of it goes to files.
@@ -220,14 +281,104 @@ check-asan: ## runs the specs under the address, undefined behaviour and leak sa
 	@failed=0; $(MAKE) $(SANITIZED) run-specs || failed=1; \
 	  for report in $(REPORTS)/*; do [ ! -e $$report ] || { cat $$report; failed=1; }; done; exit $$failed
 
+CALLS = 100
+.PHONY: check-net
+check-net: ## calls over a network that loses, doubles, delays or cuts (CALLS=100 of each kind)
+	@.ci/deps build sandbox check $(LUA_NAME)
+	@TRAIL_CALLS=$(CALLS) $(MAKE) SUITE=net run-specs SPEC=spec/integration/bad_network_spec.lua
+
+# Allocations fail one after the other, in each scenario of spec/oom/scenarios.lua.
+.PHONY: check-oom
+OOM_LUAS = 5.4 5.1 luajit
+check-oom: export ASAN_OPTIONS = detect_leaks=1:print_stacktrace=1:allocator_may_return_null=1
+check-oom: export UBSAN_OPTIONS = print_stacktrace=1
+check-oom: export LSAN_OPTIONS = suppressions=$(CURDIR)/spec/oom/run.supp:print_suppressions=0
+check-oom: ## fails allocations in 73 scenarios, under the sanitizers (LONG=1: every one of them)
+	@.ci/deps build check $(patsubst 5.%,lua5.%,$(OOM_LUAS))
+	@for lua in $(OOM_LUAS); do $(MAKE) LUA=$$lua $(SANITIZED) SUITE='oom-asan-$$(LUA_NAME)' sweep-oom || exit; done
+
+.PHONY: sweep-oom
+SCENARIO =
+sweep-oom: SUITE = oom-$(LUA_NAME)
+sweep-oom: tested $(FAULT_SERVER)
+	@mkdir -p $(RESULTS) && echo 0 1 >$(RESULTS)/$(SUITE)
+	$(Q)$(RUN) LONG='$(LONG)' TRAIL_SUITE=$(SUITE) TRAIL_RESULT=$(RESULTS)/$(SUITE) \
+	  $(LUA_BIN) spec/oom/run.lua $(if $(SCENARIO),'$(SCENARIO)')
+
 .PHONY: run-specs
 run-specs: UNSET += TRAILMARK_API_KEY TRAILMARK_API_KEY_FILE TRAILMARK_BASE_URL TRAILMARK_LOG \
   http_proxy https_proxy all_proxy no_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY
-run-specs: tested $(FAULT_SERVER) $(HANGING_RESOLVER)
+run-specs: tested $(FAULT_SERVER) $(BAD_WIRE) $(PRELOADED)
+	$(if $(filter spec spec/ spec/nginx%,$(SPEC)),$(if $(filter build,$(HOST_BUILD)),$(NGINX_MAKE) all))
+	$(if $(filter spec spec/ spec/haproxy%,$(SPEC)),$(if $(filter build,$(HOST_BUILD)),$(HOST_MAKE) LUA=5.3 all))
 	@mkdir -p $(RESULTS) && echo 0 1 >$(RESULTS)/$(SUITE)
 	$(Q)$(RUN) TRAIL_SUITE=$(SUITE) TRAIL_RESULT=$(RESULTS)/$(SUITE) \
 	  timeout --foreground $(LIMIT) $(LUA_BIN) spec/support/run.lua $(if $(FILTER),--filter='$(FILTER)') $(SPEC)
 	@grep -q ' 0$$' $(RESULTS)/$(SUITE)
+
+# -- Fuzz -----------------------------------------------------------------------------------------
+
+SECONDS = 2
+FUZZ    = *
+FUZZERS := $(patsubst %_fuzz,%,$(basename $(notdir $(wildcard spec/fuzz/$(FUZZ)_fuzz.c \
+             spec/fuzz/$(FUZZ)_fuzz.lua))))
+# libFuzzer's own, with inputs of its making; replay.c runs those that are there, with any compiler.
+FUZZ_MAIN   = spec/fuzz/replay.c
+FUZZ_COMMON = $(filter %.c,$(FUZZ_MAIN)) spec/fuzz/fuzz.c $(SHARED_OBJECTS) \
+                $(wildcard spec/fuzz/*.h) $(OBJ)/flags
+FUZZ_BUILT  := BUILD=build/fuzz LUA=5.4 CC=clang CFLAGS='-O1 -g -fno-omit-frame-pointer' \
+                 SANITIZE='-fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all' \
+                 FUZZ_MAIN=-fsanitize=fuzzer
+
+.PHONY: fuzz
+fuzz: ## looks for inputs that break a promise (SECONDS=60 for each fuzzer, FUZZ=name: one of them)
+	@.ci/deps build fuzz lua5.4
+	@mkdir -p $(RESULTS)
+	@$(MAKE) -k $(FUZZ_BUILT) $(addprefix fuzz-,$(FUZZERS))
+
+.PHONY: $(addprefix fuzz-,$(FUZZERS))
+$(addprefix fuzz-,$(FUZZERS)): fuzz-%: $(BUILD)/fuzzers/%
+	$(Q)spec/fuzz/run $< $(SECONDS) $(RESULTS)
+
+$(BUILD)/fuzzers/%: spec/fuzz/%_fuzz.c $(FUZZ_COMMON)
+	$(call say,$(CC),$@)
+	@mkdir -p $(@D)
+	$(Q)$(COMPILE) -Ispec/support/testing $(filter-out %.c,$(FUZZ_MAIN)) $(filter %.c %.o,$^) \
+	  $(LDFLAGS) $(CURL_LIBS) -o $@
+
+# Those in Lua: cjson, which comes from outside, looks for Lua in the program.
+$(BUILD)/fuzzers/%: spec/fuzz/%_fuzz.lua spec/fuzz/lua.c $(FUZZ_COMMON) $(BINDING_OBJECTS)
+	$(call say,$(CC),$@)
+	@mkdir -p $(@D)
+	$(Q)$(COMPILE) $(LUA_CFLAGS) -DFUZZ_ROOT='"$(CURDIR)"' -DFUZZ_SCRIPT='"$<"' \
+	  $(filter-out %.c,$(FUZZ_MAIN)) $(filter %.c %.o,$^) $(CURL_LIBS) $(LUA_LIBS) -rdynamic -o $@
+
+$(BUILD)/fuzzers/answer: spec/fuzz/answer_reference.c
+$(BUILD)/fuzzers/http2: spec/fuzz/http2_reference.c spec/fuzz/http2_frames.c
+$(BUILD)/fuzzers/answer $(BUILD)/fuzzers/http2: spec/fuzz/peer.c spec/support/fault_certificate.c
+$(BUILD)/fuzzers/answer $(BUILD)/fuzzers/http2: LDFLAGS += -lssl -lcrypto -lnghttp2
+# Chance and the clocks are the fuzzer's there.
+$(BUILD)/fuzzers/engine: spec/fuzz/engine_model.c spec/support/testing/fake_transport.c
+$(BUILD)/fuzzers/doorbell: LDFLAGS += -Wl,--wrap=trail_clock_boot_us
+$(BUILD)/fuzzers/engine: LDFLAGS += -Wl,--wrap=trail_random_u32,--wrap=trail_clock_boot_us \
+  -Wl,--wrap=trail_clock_wall_ms
+
+.PHONY: replay
+replay: $(addprefix $(BUILD)/fuzzers/,$(FUZZERS))
+	@for fuzzer in $(FUZZERS); do $(BUILD)/fuzzers/$$fuzzer spec/fuzz/seeds/$$fuzzer/* || exit; done
+
+.PHONY: coverage
+COVERED := BUILD=build/coverage HOST_BUILD=build/coverage CC=gcc SUITE=coverage LIMIT=1800 \
+             CFLAGS='-O0 -g' SANITIZE='--coverage -fprofile-update=atomic'
+coverage: export TRAIL_COVERAGE = 1
+coverage: ## runs the specs and the fuzzers' seeds, and tells which lines of csrc/ have run
+	@.ci/deps build sandbox check lua5.4 luajit
+	@rm -rf build/coverage
+	@$(MAKE) $(COVERED) LUA=luajit all
+	@$(MAKE) $(COVERED) LUA=5.3 all
+	@$(MAKE) $(COVERED) LUA=5.4 run-specs || echo "that is for make check to judge: counting takes time"
+	@$(MAKE) $(COVERED) LUA=5.4 replay
+	@lua5.4 spec/support/coverage.lua build/coverage
 
 # -- Lint -----------------------------------------------------------------------------------------
 

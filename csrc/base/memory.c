@@ -1,22 +1,39 @@
 #include "base/memory.h"
 
 #include <malloc.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/spares.h"
+
 int (*trail_memory_refuse)(void);
+
+static atomic_uint failures;
 
 static int refused(void) { return trail_memory_refuse && trail_memory_refuse(); }
 
+static void *counted(void *block) {
+  if (!block) atomic_fetch_add_explicit(&failures, 1, memory_order_relaxed);
+  return block;
+}
+
+unsigned trail_memory_failures(void) {
+  return atomic_load_explicit(&failures, memory_order_relaxed);
+}
+
 void *trail_memory_alloc(size_t size) {
-  if (refused()) return NULL;
-  return malloc(size ? size : 1);
+  if (refused()) return counted(NULL);
+  void *spare = trail_spares_take(size);
+  return spare ? spare : counted(malloc(size ? size : 1));
 }
 
 void *trail_memory_zalloc(size_t count, size_t size) {
-  if (refused()) return NULL;
-  return calloc(count ? count : 1, size ? size : 1);
+  if (refused()) return counted(NULL);
+  size_t bytes;
+  void *spare = __builtin_mul_overflow(count, size, &bytes) ? NULL : trail_spares_take(bytes);
+  return spare ? spare : counted(calloc(count ? count : 1, size ? size : 1));
 }
 
 void *trail_memory_resize(void *block, size_t size) {
@@ -42,8 +59,15 @@ char *trail_memory_copy(const void *bytes, size_t size) {
 
 void trail_memory_free(void *block) {
   if (!block) return;
-  trail_memory_wipe(block, malloc_usable_size(block));
-  free(block);
+  size_t usable = malloc_usable_size(block);
+  trail_memory_wipe(block, usable);
+  if (!trail_spares_keep(block, usable)) free(block);
+}
+
+void trail_memory_begin_worker(void) { trail_spares_begin(); }
+
+void trail_memory_end_worker(void) {
+  for (void *block; (block = trail_spares_end());) free(block);
 }
 
 void trail_memory_wipe(void *bytes, size_t size) { explicit_bzero(bytes, size); }

@@ -17,6 +17,14 @@ char *trail_memory_copy(const void *bytes, size_t size); /* NUL-terminated copy 
 void trail_memory_free(void *block);                     /* wipes, then frees; NULL is legal */
 void trail_memory_wipe(void *bytes, size_t size);
 
+/* The worker's thread, while it runs, keeps freed blocks for itself (spares.h). */
+void trail_memory_begin_worker(void);
+void trail_memory_end_worker(void);
+
+/* How many allocations failed so far, in any thread: who meets an error that libcurl files under
+ * something else can tell that memory ran out meanwhile. */
+unsigned trail_memory_failures(void);
+
 /* Asked before every allocation: a non-zero answer makes it fail. NULL (the default) never fails.
  * For tests; not thread-safe, set it while nothing runs. */
 extern int (*trail_memory_refuse)(void);

@@ -11,7 +11,7 @@
 /* False when the system gives none; nothing weaker is put in their place. */
 TRAIL_MUST_USE bool trail_random_bytes(void *bytes, size_t size);
 
-/* For jitter only: falls back to the clock's low bits. */
+/* For jitter, and for names that only have to be free: falls back to the clock's low bits. */
 uint32_t trail_random_u32(void);
 
 #endif

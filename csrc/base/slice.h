@@ -39,7 +39,8 @@ static inline char trail_slice_lower(char c) {
 static inline bool trail_slice_same_nocase(struct trail_slice a, struct trail_slice b) {
   if (a.size != b.size) return false;
   for (size_t i = 0; i < a.size; i++) {
-    if (trail_slice_lower(a.bytes[i]) != trail_slice_lower(b.bytes[i])) return false;
+    char x = a.bytes[i], y = b.bytes[i];
+    if (x != y && trail_slice_lower(x) != trail_slice_lower(y)) return false;
   }
   return true;
 }

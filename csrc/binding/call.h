@@ -4,13 +4,14 @@
 
 #include "binding/compat.h"
 
-/* Adds the call's metatable and `sleep` to the table on top. */
+/* Makes the call's metatable. */
 void trail_call_register(lua_State *L);
 
 /* client:start(method, path, query|nil, body|nil, headers|nil, options|nil)
  *     -> call | nil, subject, value, text
  *
- * `headers` are all the lines to send, each ended by NUL, instead of the client's. `options` are
+ * `headers` are all the lines to send, each ended by NUL, instead of the client's; true: the client's
+ * lines for a JSON body. `options` are
  * checked settings: params, timeout, deadline, retries, idempotency_key. What cannot be sent comes
  * back as its subject ("path"), the value and the rule it breaks. */
 int trail_call_start(lua_State *L);

@@ -5,6 +5,8 @@
 #include "base/clock.h"
 #include "binding/call.h"
 #include "binding/state.h"
+#include "binding/worker.h"
+#include "engine/pacing.h"
 #include "policy/target.h"
 
 #define CLIENT "trailmark.core.client"
@@ -15,12 +17,12 @@ struct handle {
 
 /* When a Lua state ends, finalisers may come to a client that is collected already. */
 static struct trail_client *left(lua_State *L) {
-  struct handle *handle = luaL_checkudata(L, 1, CLIENT);
+  struct handle *handle = trail_compat_self(L, CLIENT);
   return handle->client;
 }
 
-struct trail_client *trail_client_check(lua_State *L, int index) {
-  struct handle *handle = luaL_checkudata(L, index, CLIENT);
+struct trail_client *trail_client_check(lua_State *L) {
+  struct handle *handle = trail_compat_self(L, CLIENT);
   if (!handle->client) trail_state_raise_over(L);
   return handle->client;
 }
@@ -45,9 +47,11 @@ static const struct {
   { name, kind, offsetof(struct trail_client_options, field) }
     SETTING("base_url", TEXT, base_url),
     SETTING("ca_file", TEXT, ca_file),
+    SETTING("ca_text", BYTES, ca_text),
     SETTING("proxy", TEXT, proxy),
     SETTING("pinned_public_key", TEXT, pinned_public_key),
     SETTING("header_lines", BYTES, headers),
+    SETTING("json_header_lines", BYTES, json_headers),
     SETTING("timeout", SECONDS, timeout_us),
     SETTING("connect_timeout", SECONDS, connect_timeout_us),
     SETTING("deadline", SECONDS, deadline_us),
@@ -147,21 +151,23 @@ static int refuse_key(lua_State *L) {
 
 /* client:set_key(key, source) -> true | nil, why */
 static int set_key(lua_State *L) {
-  struct trail_client *client = trail_client_check(L, 1);
+  struct trail_client *client = trail_client_check(L);
   struct trail_slice key;
   struct trail_key_fault fault = {""};
   if (client->closed) return refuse_key(L);
   key.bytes = luaL_checklstring(L, 2, &key.size);
   bool function = strcmp(luaL_optstring(L, 3, "option"), "function") == 0;
-  enum trail_status status = trail_keyring_set(
-      &client->keyring, function ? TRAIL_KEY_FUNCTION : TRAIL_KEY_OPTION, key, &fault);
+  enum trail_key_source source = function ? TRAIL_KEY_FUNCTION : TRAIL_KEY_OPTION;
+  enum trail_status status = client->guest
+                                 ? trail_worker_set_key(client, source, key, &fault)
+                                 : trail_keyring_set(&client->keyring, source, key, &fault);
   return key_result(L, status, &fault);
 }
 
 /* client:set_fallback(key|nil): a key, or nothing where a function will give it -> true | nil, why
  */
 static int set_fallback(lua_State *L) {
-  struct trail_client *client = trail_client_check(L, 1);
+  struct trail_client *client = trail_client_check(L);
   struct trail_key_fault fault = {""};
   if (client->closed) return refuse_key(L);
   if (lua_isnoneornil(L, 2)) {
@@ -170,19 +176,57 @@ static int set_fallback(lua_State *L) {
   }
   struct trail_slice key;
   key.bytes = luaL_checklstring(L, 2, &key.size);
-  return key_result(L, trail_keyring_set_fallback(&client->keyring, key, &fault), &fault);
+  enum trail_status status = client->guest
+                                 ? trail_worker_set_fallback(client, key, &fault)
+                                 : trail_keyring_set_fallback(&client->keyring, key, &fault);
+  return key_result(L, status, &fault);
+}
+
+/* client:take_question() -> "key" | "fallback" | nil: the function to be asked; the caller is at it
+ * until client:key_answered() or client:give_question_back() */
+static int take_question(lua_State *L) {
+  struct trail_client *client = left(L);
+  bool guest = client && client->guest;
+  struct trail_engine *engine = client && !guest ? trail_state_peek(L) : NULL;
+  if (!engine && !guest) return 0;
+  switch (guest ? trail_guest_take_question(client) : trail_engine_key_take(engine, client)) {
+    case TRAIL_KEY_ASK:
+      lua_pushliteral(L, "key");
+      return 1;
+    case TRAIL_KEY_ASK_FALLBACK:
+      lua_pushliteral(L, "fallback");
+      return 1;
+    default:
+      return 0;
+  }
+}
+
+static int give_question_back(lua_State *L) {
+  struct trail_client *client = trail_client_check(L);
+  if (client->guest) {
+    trail_guest_give_question_back(client);
+    return 0;
+  }
+  trail_engine_key_give_back(trail_state_engine(L), client);
+  trail_state_rearm(L);
+  return 0;
 }
 
 /* client:key_answered(): the function was asked; what it gave is set, or it gave nothing. */
 static int key_answered(lua_State *L) {
-  struct trail_client *client = trail_client_check(L, 1);
+  struct trail_client *client = trail_client_check(L);
+  if (client->guest) {
+    trail_worker_key_answered(client);
+    return 0;
+  }
   trail_engine_key_answered(trail_state_engine(L), client, trail_clock_boot_us());
+  trail_state_rearm(L);
   return 0;
 }
 
 /* client:use_key_variable(name) -> true | nil, why */
 static int use_key_variable(lua_State *L) {
-  struct trail_client *client = trail_client_check(L, 1);
+  struct trail_client *client = trail_client_check(L);
   struct trail_key_fault fault = {""};
   enum trail_status status =
       trail_keyring_use_environment(&client->keyring, luaL_checkstring(L, 2), &fault);
@@ -191,18 +235,25 @@ static int use_key_variable(lua_State *L) {
 
 /* client:use_key_file(path) -> true | nil, why */
 static int use_key_file(lua_State *L) {
-  struct trail_client *client = trail_client_check(L, 1);
+  struct trail_client *client = trail_client_check(L);
   struct trail_key_fault fault = {""};
   enum trail_status status = trail_keyring_use_file(&client->keyring, luaL_checkstring(L, 2),
                                                     trail_clock_boot_us(), &fault);
   return key_result(L, status, &fault);
 }
 
+/* client:prepare_pace(): the shared count is opened before the first call */
+static int prepare_pace(lua_State *L) {
+  struct trail_client *client = trail_client_check(L);
+  enum trail_status status = trail_pacing_prepare(client, trail_clock_boot_us());
+  return status == TRAIL_NO_MEMORY ? trail_state_raise_memory(L) : 0;
+}
+
 /* ---- state ----------------------------------------------------------------------------------- */
 
 void trail_client_push_rate(lua_State *L, const struct trail_rate_view *rate, int64_t now_us) {
   double left = trail_client_resets_in(rate, now_us);
-  lua_createtable(L, 0, 8);
+  lua_createtable(L, 0, 4);
   lua_pushinteger(L, (lua_Integer)rate->fields.limit);
   lua_setfield(L, -2, "limit");
   lua_pushinteger(L, (lua_Integer)rate->fields.remaining);
@@ -227,27 +278,23 @@ static void push_shared_rate(lua_State *L, const struct trail_pacer_view *view) 
   lua_setfield(L, -2, "resets_in");
 }
 
-static bool view_budget(const struct trail_client *client, struct trail_pacer_view *view) {
-  if (!client->pace_store) return false;
-  trail_pacer_view(trail_pace_store_state(client->pace_store), &client->defaults.pacing,
-                   trail_clock_boot_us(), view);
-  return view->known && view->server;
-}
-
 /* client:rate() -> table | nil */
 static int rate(lua_State *L) {
-  struct trail_client *client = trail_client_check(L, 1);
-  struct trail_pacer_view view;
-  if (view_budget(client, &view))
-    push_shared_rate(L, &view);
-  else if (client->rate.known)
-    trail_client_push_rate(L, &client->rate, trail_clock_boot_us());
-  else
+  struct trail_client *client = trail_client_check(L);
+  struct trail_client_view view;
+  int64_t now_us = trail_clock_boot_us();
+  trail_guest_look(client, now_us, &view);
+  if (view.budget_known) {
+    view.budget.resets_in_us -= now_us - view.budget_us;
+    push_shared_rate(L, &view.budget);
+  } else if (view.rate.known) {
+    trail_client_push_rate(L, &view.rate, now_us);
+  } else {
     return 0;
-  bool shared = client->pace_store && trail_pace_store_describe(client->pace_store).shared;
-  lua_pushboolean(L, shared);
+  }
+  lua_pushboolean(L, view.shared);
   lua_setfield(L, -2, "shared");
-  lua_pushinteger(L, (lua_Integer)client->lane.queued);
+  lua_pushinteger(L, (lua_Integer)view.queued);
   lua_setfield(L, -2, "waiting");
   return 1;
 }
@@ -256,9 +303,14 @@ static int rate(lua_State *L) {
 static int close_client(lua_State *L) {
   struct trail_client *client = left(L);
   if (!client) return 0;
-  struct trail_engine *engine = trail_state_peek(L);
   client->closed = true;
+  if (client->guest) {
+    trail_worker_close_client(client);
+    return 0;
+  }
+  struct trail_engine *engine = trail_state_peek(L);
   if (engine) trail_engine_cancel_client(engine, client, TRAIL_CLOSED, trail_clock_boot_us());
+  if (engine) trail_state_rearm(L);
   trail_client_forget_keys(client);
   return 0;
 }
@@ -294,17 +346,43 @@ static void push_event(lua_State *L, const struct trail_event *event) {
  * read. */
 static int next_event(lua_State *L) {
   struct trail_client *client = left(L);
-  const struct trail_event *event = client ? trail_events_next(&client->events) : NULL;
-  if (!event) return 0;
-  uint64_t dropped = client->events.dropped;
-  client->events.dropped = 0;
-  push_event(L, event);
+  struct trail_event event;
+  uint64_t dropped;
+  if (!client || !trail_guest_first_event(client, &event, &dropped)) return 0;
+  push_event(L, &event); /* where memory runs out the event stays */
+  trail_guest_end_event(client, dropped);
   lua_pushinteger(L, (lua_Integer)dropped);
   return 2;
 }
 
+/* client:live() -> how many of its calls are not done */
+static int live(lua_State *L) {
+  struct trail_client *client = left(L);
+  lua_pushinteger(L, client ? (lua_Integer)trail_guest_live(client) : 0);
+  return 1;
+}
+
+/* client:announce_all([waiter]): core.wait returns when any of its calls ends; where the worker has
+ * them, the waiter's doorbell rings when all have. */
+static int announce_all(lua_State *L) {
+  struct trail_client *client = trail_client_check(L);
+  uint64_t waiter = trail_worker_waiter(L, 2);
+  if (client->guest) {
+    trail_guest_set_closer(client, waiter);
+    trail_worker_greet(client, waiter);
+  } else {
+    trail_engine_announce_all(trail_state_engine(L), client);
+  }
+  return 0;
+}
+
 static int collect(lua_State *L) {
   struct handle *handle = lua_touserdata(L, 1);
+  struct trail_engine *engine = trail_state_own(L);
+  if (handle->client && handle->client->guest)
+    trail_worker_key_deaf(handle->client);
+  else if (engine && handle->client)
+    trail_engine_key_deaf(engine, handle->client, trail_clock_boot_us());
   trail_client_release(handle->client);
   handle->client = NULL;
   return 0;
@@ -317,9 +395,15 @@ void trail_client_register(lua_State *L) {
       {"use_key_variable", use_key_variable},
       {"use_key_file", use_key_file},
       {"set_fallback", set_fallback},
+      {"take_question", take_question},
+      {"give_question_back", give_question_back},
       {"key_answered", key_answered},
       {"rate", rate},
       {"next_event", next_event},
+      {"live", live},
+      {"announce_all", announce_all},
+      {"hire", trail_worker_hire},
+      {"prepare_pace", prepare_pace},
       {"close", close_client},
       {NULL, NULL},
   };

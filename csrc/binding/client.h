@@ -8,8 +8,8 @@
 /* Adds `client` to the table on top: client(settings) -> client | nil, why. */
 void trail_client_register(lua_State *L);
 
-/* The client at `index`; raises where it is none, or was collected with its Lua state. */
-struct trail_client *trail_client_check(lua_State *L, int index);
+/* The first argument; raises where it is no client, or was collected with its Lua state. */
+struct trail_client *trail_client_check(lua_State *L);
 
 enum trail_pacer_priority trail_client_priority(const char *name); /* "low", "normal", "high" */
 

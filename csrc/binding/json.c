@@ -4,6 +4,7 @@
 #include "binding/json_value.h"
 #include "policy/json_mark.h"
 #include "policy/json_number.h"
+#include "policy/json_order.h"
 #include "policy/json_text.h"
 
 #include <locale.h>
@@ -234,6 +235,19 @@ static void undo_marks(lua_State *L) {
   lua_pushlstring(L, plain, trail_json_mark_undo(text, plain));
 }
 
+/* What is sent is the same in every process. */
+static void order_members(lua_State *L) {
+  struct trail_slice text;
+  text.bytes = lua_tolstring(L, -1, &text.size);
+  size_t count = trail_json_order_count(text);
+  if (count < 2) return;
+  struct trail_json_order_member *members = lua_newuserdata(L, count * sizeof *members);
+  char *ordered = lua_newuserdata(L, 2 * text.size); /* and the scratch behind it */
+  memcpy(ordered, text.bytes, text.size);
+  trail_json_order_apply(ordered, text.size, members, ordered + text.size);
+  lua_pushlstring(L, ordered, text.size);
+}
+
 /* cjson keeps the largest buffer it ever needed, and that is six times the longest string. */
 static void trim(lua_State *L) {
   lua_pushvalue(L, lua_upvalueindex(TRIM));
@@ -252,7 +266,10 @@ static int json_encode(lua_State *L) {
   if (!encoded || lua_rawlen(L, -1) > KEEP_MAX) trim(L);
   if (!encoded) return fail(L);
   if (needs_copy) undo_marks(L);
-  if (lua_rawlen(L, -1) <= TRAIL_JSON_ENCODE_MAX) return 1;
+  if (lua_rawlen(L, -1) <= TRAIL_JSON_ENCODE_MAX) {
+    order_members(L);
+    return 1;
+  }
   lua_pushfstring(L, "the value is more than %d MiB as JSON: send it in parts",
                   (int)(TRAIL_JSON_ENCODE_MAX >> 20));
   return fail(L);

@@ -3,9 +3,10 @@
  * Decoding: policy/json_text says whether the text is JSON and what in it cjson would get wrong;
  * only then is cjson called, and only where the scan found something is the text marked before or
  * the result walked after. Encoding: a walk finds what cannot be sent, with its path, before cjson
- * sees it; a copy of the value is made only when it holds what cjson cannot say. The caller's
- * tables are never changed and their metamethods never run. All working memory belongs to the Lua
- * state, so an error thrown anywhere leaks nothing.
+ * sees it; a copy of the value is made only when it holds what cjson cannot say; policy/json_order
+ * puts the members of cjson's text in order. The caller's tables are never changed and their
+ * metamethods never run. All working memory belongs to the Lua state, so an error thrown anywhere
+ * leaks nothing.
  */
 #ifndef TRAIL_BINDING_JSON_H
 #define TRAIL_BINDING_JSON_H

@@ -1,10 +1,11 @@
 #include "binding/result.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/clock.h"
 #include "binding/client.h"
+#include "binding/headers.h"
+#include "engine/guest.h"
 
 #define FIELD(push, name, value) (push(L, value), lua_setfield(L, -2, name))
 
@@ -13,76 +14,6 @@ static void push_slice(lua_State *L, struct trail_slice slice) {
 }
 
 static lua_Number seconds(int64_t us) { return (lua_Number)us / 1e6; }
-
-/* ---- headers --------------------------------------------------------------------------------- */
-
-static void push_lower(lua_State *L, struct trail_slice name) {
-  char lower[128];
-  if (name.size > sizeof lower) name.size = sizeof lower;
-  for (size_t i = 0; i < name.size; i++) lower[i] = trail_slice_lower(name.bytes[i]);
-  lua_pushlstring(L, lower, name.size);
-}
-
-/* A folded value is joined by one space, as RFC 9112 section 5.2 tells a user agent. */
-static void push_value(lua_State *L, const struct trail_head_field *field) {
-  if (!field->folded) {
-    push_slice(L, field->value);
-    return;
-  }
-  luaL_Buffer text;
-  luaL_buffinit(L, &text);
-  for (size_t i = 0; i < field->value.size; i++) {
-    char c = field->value.bytes[i];
-    bool gap = c == '\n';
-    while (gap && i + 1 < field->value.size &&
-           (field->value.bytes[i + 1] == ' ' || field->value.bytes[i + 1] == '\t'))
-      i++;
-    luaL_addchar(&text, gap ? ' ' : c);
-  }
-  luaL_pushresult(&text);
-}
-
-/* Cookies cannot be joined by commas (RFC 6265, section 3), so they make an array. */
-static void add_cookie(lua_State *L, int headers, const struct trail_head_field *field) {
-  lua_getfield(L, headers, "set-cookie");
-  if (lua_isnil(L, -1)) {
-    lua_pop(L, 1);
-    lua_createtable(L, 1, 0);
-    lua_pushvalue(L, -1);
-    lua_setfield(L, headers, "set-cookie");
-  }
-  push_value(L, field);
-  lua_rawseti(L, -2, (int)lua_rawlen(L, -2) + 1);
-  lua_pop(L, 1);
-}
-
-static void add_header(lua_State *L, int headers, const struct trail_head_field *field) {
-  push_lower(L, field->name);
-  lua_pushvalue(L, -1);
-  lua_rawget(L, headers);
-  if (lua_isnil(L, -1)) {
-    lua_pop(L, 1);
-    push_value(L, field);
-  } else {
-    lua_pushliteral(L, ", ");
-    push_value(L, field);
-    lua_concat(L, 3);
-  }
-  lua_rawset(L, headers);
-}
-
-static void push_headers(lua_State *L, const struct trail_head *head) {
-  struct trail_slice cookie = trail_slice_text("set-cookie");
-  struct trail_head_field field;
-  lua_createtable(L, 0, 12);
-  int headers = lua_gettop(L);
-  for (size_t cursor = 0; trail_head_next(head, &cursor, &field);) {
-    if (trail_slice_same_nocase(field.name, cookie))
-      add_cookie(L, headers, &field);
-    else
-      add_header(L, headers, &field);
-  }
-}
 
 /* ---- the response ---------------------------------------------------------------------------- */
 
@@ -97,15 +28,18 @@ static void push_rate(lua_State *L, const struct trail_call *call) {
 }
 
 static void push_response(lua_State *L, const struct trail_call *call) {
-  lua_createtable(L, 0, 10);
+  bool identified = call->facts.request_id.size > 0, keyed = call->idempotency_key != NULL;
+  lua_createtable(L, 0, 6 + identified + keyed + call->facts.has_rate);
   FIELD(lua_pushinteger, "status", call->answer.head.status);
-  FIELD(push_headers, "headers", &call->answer.head);
+  /* The key is still there only where the answer sends it back. */
+  trail_headers_push(L, &call->answer.head, call->authorization != NULL);
+  lua_setfield(L, -2, "headers");
   FIELD(lua_pushinteger, "attempts", (lua_Integer)call->attempts);
   FIELD(lua_pushnumber, "elapsed", seconds(call->done_us - call->submitted_us));
   FIELD(lua_pushstring, "method", trail_method_name(call->method));
   FIELD(lua_pushstring, "url", call->url);
-  if (call->facts.request_id.size) FIELD(push_slice, "request_id", call->facts.request_id);
-  if (call->idempotency_key) FIELD(lua_pushstring, "idempotency_key", call->idempotency_key);
+  if (identified) FIELD(push_slice, "request_id", call->facts.request_id);
+  if (keyed) FIELD(lua_pushstring, "idempotency_key", call->idempotency_key);
   if (call->facts.has_rate) FIELD(push_rate, "rate", call);
 }
 
@@ -115,7 +49,8 @@ int trail_result_push(lua_State *L, const struct trail_call *call) {
   if (!answered) return 1;
   push_slice(L, trail_buffer_slice(&call->answer.body));
   push_response(L, call);
-  return 3;
+  lua_pushboolean(L, call->answer.open_ended);
+  return 4;
 }
 
 /* ---- failures -------------------------------------------------------------------------------- */
@@ -135,32 +70,44 @@ static void push_history(lua_State *L, const struct trail_call *call) {
 
 /* Which of the caller's limits ran out, and its value in seconds. */
 static void push_limit(lua_State *L, const struct trail_call *call) {
-  static const char *const names[] = {NULL, "timeout", "connect_timeout", "deadline",
-                                      "retry_budget"};
-  const int64_t values[] = {0, call->timeout_us, call->client->profile.connect_timeout_us,
-                            call->deadline_us, 0};
+  static const char *const names[] = {NULL,       "timeout",      "connect_timeout",
+                                      "deadline", "retry_budget", "batch_deadline"};
+  const int64_t values[] = {
+      0, call->timeout_us, call->client->profile.connect_timeout_us, call->deadline_us, 0, 0};
   if (call->limit == TRAIL_LIMIT_NONE) return;
   FIELD(lua_pushstring, "limit", names[call->limit]);
   if (values[call->limit]) FIELD(lua_pushnumber, "seconds", seconds(values[call->limit]));
 }
 
+/* The last key goes on, and whoever is told that it does not work has to know why it is the last. */
+static void push_key_problem(lua_State *L, int problem) {
+  char room[96];
+  if (problem > 0)
+    lua_pushfstring(L, "the file cannot be read again: %s",
+                    strerror_r(problem, room, sizeof room));
+  else
+    lua_pushliteral(L, "the file holds no key any more");
+}
+
 /* Where the key came from, never the key. */
 static void push_key_facts(lua_State *L, const struct trail_call *call) {
-  const struct trail_keyring *keyring = &call->client->keyring;
-  const char *source = trail_keyring_source_name(keyring->source);
-  if (keyring->source == TRAIL_KEY_NONE) return;
-  if (keyring->swapped)
+  struct trail_client_view view;
+  trail_guest_look(call->client, call->done_us, &view);
+  const char *source = trail_keyring_source_name(view.key_source);
+  if (view.key_source == TRAIL_KEY_NONE) return;
+  if (view.key_swapped)
     lua_pushliteral(L, "fallback_key");
-  else if (keyring->name)
-    lua_pushfstring(L, "%s %s", source, keyring->name);
+  else if (view.key_name)
+    lua_pushfstring(L, "%s %s", source, view.key_name);
   else
     lua_pushstring(L, source);
   lua_setfield(L, -2, "key_source");
-  FIELD(lua_pushboolean, "key_prefixed", keyring->current.prefixed);
-  if (keyring->current.last4[0]) FIELD(lua_pushstring, "key_last4", keyring->current.last4);
-  if (keyring->source == TRAIL_KEY_FILE && !keyring->swapped)
-    FIELD(lua_pushnumber, "key_age",
-          (lua_Number)call->done_wall_ms / 1e3 - (lua_Number)keyring->file.modified.tv_sec);
+  FIELD(lua_pushboolean, "key_prefixed", view.key_prefixed);
+  if (view.key_last4[0]) FIELD(lua_pushstring, "key_last4", view.key_last4);
+  if (view.key_source != TRAIL_KEY_FILE || view.key_swapped) return;
+  FIELD(lua_pushnumber, "key_age",
+        (lua_Number)call->done_wall_ms / 1e3 - (lua_Number)view.key_modified);
+  if (view.key_problem) FIELD(push_key_problem, "key_problem", view.key_problem);
 }
 
 /* A proxy of the environment is not used unless asked for; who wonders why nothing connects should
@@ -178,7 +125,8 @@ static void push_ignored_proxy(lua_State *L, const struct trail_call *call) {
 
 static void push_answer_facts(lua_State *L, const struct trail_call *call) {
   FIELD(lua_pushinteger, "status", call->answer.head.status);
-  FIELD(push_headers, "headers", &call->answer.head);
+  trail_headers_push(L, &call->answer.head, true);
+  lua_setfield(L, -2, "headers");
   if (call->facts.request_id.size) FIELD(push_slice, "request_id", call->facts.request_id);
 }
 
@@ -197,7 +145,7 @@ static const char *kind_of(enum trail_status status) {
 void trail_result_push_failure(lua_State *L, const struct trail_call *call, const char *kind,
                                const char *message) {
   bool found_later = kind != NULL;
-  if (!message && call->answer.message[0]) message = call->answer.message;
+  if (!message) message = call->answer.message;
   lua_createtable(L, 0, 24);
   FIELD(lua_pushstring, "kind", kind ? kind : kind_of(call->result));
   if (message) FIELD(lua_pushstring, "message", message);
@@ -209,6 +157,7 @@ void trail_result_push_failure(lua_State *L, const struct trail_call *call, cons
   FIELD(lua_pushstring, "outcome", trail_verdict_outcome_name(call->outcome));
   FIELD(lua_pushboolean, "retryable", call->repeatable && !found_later);
   if (call->idempotency_key) FIELD(lua_pushstring, "idempotency_key", call->idempotency_key);
+  if (call->keyless) FIELD(lua_pushboolean, "keyless", 1);
   if (call->answer.curl_code) FIELD(lua_pushinteger, "curl", call->answer.curl_code);
   if (call->history) FIELD(push_history, "history", call);
   if (call->answer.head.complete) push_answer_facts(L, call);

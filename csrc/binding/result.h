@@ -5,7 +5,7 @@
 #include "binding/compat.h"
 #include "engine/call.h"
 
-/* Pushes ok, body, response. */
+/* Pushes ok, body, response, and whether the body's end may be that of a connection cut off. */
 int trail_result_push(lua_State *L, const struct trail_call *call);
 
 /* Pushes the fields of lua/trailmark/errors.lua's `errors.new`, the body left out. `kind` and

@@ -25,6 +25,7 @@ static enum trail_status begin_transfer(struct trail_engine *engine, struct trai
       .method = trail_method_name(call->method),
       .url = call->url,
       .headers = call->headers,
+      .more_headers = call->key_line,
       .authorization = authorization,
       .body = call->body,
       .body_size = call->body_size,
@@ -33,6 +34,8 @@ static enum trail_status begin_transfer(struct trail_engine *engine, struct trai
        * what broke an earlier attempt may still be wrong with the connection it used */
       .fresh_connection = !repeatable || call->connection_doubted,
       .single_use = !repeatable,
+      .started_us = now_us,
+      .until_us = earlier(now_us + call->timeout_us, call->deadline_at_us),
   };
   return engine->transport->ops->start(engine->transport, &request, call, &call->transfer);
 }
@@ -43,11 +46,11 @@ void trail_attempt_begin(struct trail_engine *engine, struct trail_call *call, i
   trail_life_forget_answer(call);
   enum trail_status status = begin_transfer(engine, call, now_us);
   if (status != TRAIL_OK) {
-    snprintf(call->answer.message, sizeof call->answer.message, "%s",
-             status == TRAIL_CONFIG ? "libcurl refused an option that safety rests on"
-                                    : "there was not enough memory to start the request");
+    trail_answer_say(&call->answer, status == TRAIL_CONFIG
+                                        ? "libcurl refused an option that safety rests on"
+                                        : "there was not enough memory to start the request");
     trail_pacing_return(engine, call, now_us);
-    trail_life_finish(engine, call, status, now_us);
+    trail_life_fail(engine, call, status, now_us);
     return;
   }
   call->attempts++;
@@ -55,7 +58,7 @@ void trail_attempt_begin(struct trail_engine *engine, struct trail_call *call, i
   call->rekeyed = false;
   trail_life_enter(engine, call, TRAIL_CALL_IN_FLIGHT,
                    earlier(now_us + call->timeout_us, call->deadline_at_us));
-  trail_note_request(call);
+  trail_note_request(engine, call);
 }
 
 /* ---- its end --------------------------------------------------------------------------------- */
@@ -72,8 +75,9 @@ static void learn_rate(struct trail_call *call, int64_t now_us, int64_t wall_ms)
 }
 
 static void mask(char *bytes, size_t size, struct trail_slice key) {
+  if (size == 0) return; /* then there may be no storage */
   char *end = bytes + size;
-  for (char *at = bytes; size && (at = memmem(at, (size_t)(end - at), key.bytes, key.size));
+  for (char *at = bytes; (at = memmem(at, (size_t)(end - at), key.bytes, key.size));
        at += key.size)
     memset(at, '*', key.size);
 }
@@ -95,7 +99,7 @@ void trail_attempt_hide_key(struct trail_call *call) {
   struct trail_answer *answer = &call->answer;
   mask(answer->body.bytes, answer->body.size, key);
   mask(answer->head.fields.bytes, answer->head.fields.size, key);
-  mask(answer->message, strlen(answer->message), key);
+  if (answer->message) mask(answer->message, strlen(answer->message), key);
 }
 
 /* Backs off where a further attempt is allowed and fits; false where the call has to end. */
@@ -114,14 +118,14 @@ static bool try_again(struct trail_engine *engine, struct trail_call *call,
   enum trail_limit stopped_by = TRAIL_LIMIT_NONE;
   if (!plan.fits)
     stopped_by = TRAIL_LIMIT_DEADLINE;
-  else if (!trail_retry_budget_take(call->client->retry_budget))
+  else if (!call->answer.uncounted && !trail_retry_budget_take(call->client->retry_budget))
     stopped_by = TRAIL_LIMIT_RETRY_BUDGET;
   if (stopped_by != TRAIL_LIMIT_NONE) {
     if (call->limit == TRAIL_LIMIT_NONE) call->limit = stopped_by;
     return false;
   }
   call->waited_us = plan.wait_ms * 1000;
-  trail_note_retry(call, attempt->failure, call->waited_us);
+  trail_note_retry(engine, call, attempt->failure, call->waited_us);
   trail_life_enter(engine, call, TRAIL_CALL_BACKING_OFF, now_us + call->waited_us);
   trail_rotation_end(engine, call, now_us);
   return true;
@@ -140,13 +144,14 @@ void trail_attempt_judge(struct trail_engine *engine, struct trail_call *call, i
                                : trail_verdict_status((unsigned)answer->head.status);
   if (kind == TRAIL_TIMEOUT && call->limit == TRAIL_LIMIT_NONE)
     call->limit = TRAIL_LIMIT_CONNECT_TIMEOUT; /* the only time limit that libcurl keeps */
-  call->connection_doubted = answer->failure != TRAIL_OK;
+  call->connection_doubted = answer->failure != TRAIL_OK && answer->sent && !answer->shared;
   if (kind != TRAIL_OK) trail_attempt_hide_key(call);
   struct trail_attempt attempt = trail_life_describe(call, kind);
   call->outcome = trail_verdict_worse(call->outcome, trail_verdict_outcome(&attempt));
   trail_call_remember(call, answer->head.complete ? answer->head.status : 0, kind,
                       now_us - call->started_us);
-  if (answer->head.complete || answer->failure == TRAIL_OK) trail_note_response(call, kind, now_us);
+  if (answer->head.complete || answer->failure == TRAIL_OK)
+    trail_note_response(engine, call, kind, now_us);
   trail_rotation_learn(engine, call, now_us);
   if (kind == TRAIL_UNAUTHORIZED && trail_rotation_continues(engine, call, now_us)) return;
   if (kind == TRAIL_OK) {

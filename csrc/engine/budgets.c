@@ -1,53 +1,68 @@
 #include "engine/budgets.h"
 
 #include <stdatomic.h>
-#include <string.h>
+#include <stddef.h>
 
-#include "base/memory.h"
+/* Whose place it is and how many hold it change together, in one word: the origin's digest above,
+ * the count below. Two origins of one digest would share a budget, which harms nobody. */
+enum { COUNT_BITS = 20 };
+#define COUNT_MAX ((UINT64_C(1) << COUNT_BITS) - 1)
 
-/* A program talks to a handful of origins; one that makes them up shares the last place. */
-enum { MOST = 256 };
-
-struct entry {
-  struct entry *next;
-  char *origin;
-  struct trail_retry_budget budget;
+struct place {
+  struct trail_retry_budget budget; /* first: a budget's place is found from it */
+  _Atomic uint64_t word;            /* 0: never used */
 };
 
-/* Entries are only ever added, by a compare-and-swap: no lock that a fork could copy while it is held. */
-static struct entry *_Atomic entries;
-static atomic_uint count;
+static struct place places[TRAIL_BUDGETS_PLACES];
 
-static struct entry *find(struct entry *from, const char *origin) {
-  while (from && strcmp(from->origin, origin) != 0) from = from->next;
-  return from;
+/* FNV-1a */
+static uint64_t digest(const char *text) {
+  uint64_t hash = UINT64_C(0xcbf29ce484222325);
+  for (; *text; text++) hash = (hash ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
+  return hash & ~COUNT_MAX;
 }
 
-static struct entry *create(const char *origin) {
-  struct entry *entry = trail_memory_zalloc(1, sizeof *entry);
-  if (!entry) return NULL;
-  entry->origin = trail_memory_copy(origin, strlen(origin));
-  if (!entry->origin) {
-    trail_memory_free(entry);
-    return NULL;
+static bool hold_known(struct place *place, uint64_t origin) {
+  uint64_t word = atomic_load(&place->word);
+  while ((word & ~COUNT_MAX) == origin && (word & COUNT_MAX) < COUNT_MAX)
+    if (atomic_compare_exchange_weak(&place->word, &word, word + 1)) return true;
+  return false;
+}
+
+/* How well it may go to another origin; 0: not at all. */
+static uint32_t spareness(struct place *place, uint64_t word) {
+  if (word & COUNT_MAX) return 0;
+  return word ? 1 + atomic_load(&place->budget.tokens) : UINT32_MAX;
+}
+
+static struct place *most_spare(uint64_t *its_word) {
+  struct place *best = NULL;
+  uint32_t most = 0;
+  for (int i = 0; i < TRAIL_BUDGETS_PLACES; i++) {
+    uint64_t word = atomic_load(&places[i].word);
+    uint32_t much = spareness(&places[i], word);
+    if (much <= most) continue;
+    best = &places[i];
+    most = much;
+    *its_word = word;
   }
-  trail_retry_budget_init(&entry->budget);
-  return entry;
+  return best;
 }
 
-static struct entry *add(struct entry *first, const char *origin) {
-  struct entry *entry = create(origin);
-  if (!entry) return NULL;
-  do { /* two threads that add one origin at once get a budget each: no harm */
-    entry->next = first;
-  } while (!atomic_compare_exchange_weak(&entries, &first, entry));
-  atomic_fetch_add(&count, 1);
-  return entry;
+/* Threads that bring one new origin at once may get a budget each: no harm. */
+struct trail_retry_budget *trail_budgets_hold(const char *origin) {
+  uint64_t name = digest(origin), word;
+  struct place *place;
+  for (int i = 0; i < TRAIL_BUDGETS_PLACES; i++)
+    if (hold_known(&places[i], name)) return &places[i].budget;
+  do {
+    place = most_spare(&word);
+    if (!place) return NULL;
+  } while (!atomic_compare_exchange_strong(&place->word, &word, name + 1));
+  trail_retry_budget_init(&place->budget);
+  return &place->budget;
 }
 
-struct trail_retry_budget *trail_budgets_find(const char *origin) {
-  struct entry *first = atomic_load(&entries);
-  struct entry *entry = find(first, origin);
-  if (!entry) entry = atomic_load(&count) < MOST ? add(first, origin) : first;
-  return entry ? &entry->budget : NULL;
+void trail_budgets_release(struct trail_retry_budget *budget) {
+  if (budget) atomic_fetch_sub(&((struct place *)budget)->word, 1);
 }

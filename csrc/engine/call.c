@@ -12,31 +12,11 @@ static atomic_uint_fast64_t calls_made;
 static void destroy(struct trail_call *call) {
   trail_answer_clear(&call->answer);
   trail_secret_release(call->authorization);
-  trail_memory_free(call->url);
-  trail_memory_free(call->own_headers);
   trail_memory_free(call->body);
   trail_memory_free(call->history);
+  trail_memory_free(call->job);
   trail_client_release(call->client);
   trail_memory_free(call);
-}
-
-static bool build_url(struct trail_call *call, struct trail_slice target) {
-  const char *origin = call->client->origin.text;
-  size_t start = strlen(origin);
-  call->url = trail_memory_alloc(start + target.size + 1);
-  if (!call->url) return false;
-  memcpy(call->url, origin, start);
-  memcpy(call->url + start, target.bytes, target.size);
-  call->url[start + target.size] = '\0';
-  call->path_at = start;
-  call->path_size = strcspn(call->url + start, "?");
-  return true;
-}
-
-static size_t lines_size(const char *lines) {
-  const char *end = lines;
-  while (*end) end += strlen(end) + 1;
-  return (size_t)(end - lines);
 }
 
 static char *put(char *to, const void *bytes, size_t size) {
@@ -44,23 +24,35 @@ static char *put(char *to, const void *bytes, size_t size) {
   return to + size;
 }
 
-/* Most calls add nothing to the client's headers and then share them. */
-static bool build_headers(struct trail_call *call, const struct trail_call_spec *spec) {
-  struct trail_slice lines = spec->headers;
-  call->headers = call->client->headers;
-  if (!lines.size && !spec->idempotency_key.size) return true;
-  if (!lines.size) lines = trail_slice_of(call->headers, lines_size(call->headers));
-  size_t name = sizeof KEY_HEADER - 1;
-  call->own_headers = trail_memory_zalloc(1, lines.size + name + spec->idempotency_key.size + 2);
-  if (!call->own_headers) return false;
-  char *end = put(call->own_headers, lines.bytes, lines.size);
-  if (spec->idempotency_key.size) {
-    end = put(end, KEY_HEADER, name);
-    call->idempotency_key = end;
-    put(end, spec->idempotency_key.bytes, spec->idempotency_key.size);
+static char *build_url(struct trail_call *call, struct trail_slice target) {
+  struct trail_slice origin = trail_slice_text(call->client->origin.text);
+  char *path = put(call->url, origin.bytes, origin.size);
+  char *end = put(path, target.bytes, target.size);
+  call->path_at = (uint32_t)origin.size;
+  call->path_size = (uint32_t)strcspn(path, "?");
+  return end + 1;
+}
+
+/* Most calls add nothing to their client's lines but the key, and share them. */
+static void build_headers(struct trail_call *call, const struct trail_call_spec *spec, char *own) {
+  const struct trail_client *client = call->client;
+  call->headers = spec->json ? client->json_headers : client->headers;
+  if (spec->headers.size) {
+    call->headers = own;
+    own = put(own, spec->headers.bytes, spec->headers.size) + 1;
   }
-  call->headers = call->own_headers;
-  return true;
+  if (!spec->idempotency_key.size) return;
+  call->key_line = own;
+  call->idempotency_key = put(own, KEY_HEADER, sizeof KEY_HEADER - 1);
+  put(own + sizeof KEY_HEADER - 1, spec->idempotency_key.bytes, spec->idempotency_key.size);
+}
+
+/* What `url` and the lines behind it take, with the NULs behind them. */
+static size_t text_size(const struct trail_client *client, const struct trail_call_spec *spec) {
+  size_t size = strlen(client->origin.text) + spec->target.size + 1;
+  if (spec->headers.size) size += spec->headers.size + 1;
+  if (spec->idempotency_key.size) size += sizeof KEY_HEADER + spec->idempotency_key.size + 1;
+  return size;
 }
 
 static bool build_body(struct trail_call *call, const struct trail_call_spec *spec) {
@@ -72,22 +64,26 @@ static bool build_body(struct trail_call *call, const struct trail_call_spec *sp
 
 enum trail_status trail_call_create(struct trail_client *client, const struct trail_call_spec *spec,
                                     struct trail_call **out) {
-  struct trail_call *call = trail_memory_zalloc(1, sizeof *call);
+  struct trail_call *call = trail_memory_zalloc(1, sizeof *call + text_size(client, spec));
   *out = NULL;
   if (!call) return TRAIL_NO_MEMORY;
-  call->holders = 1;
+  atomic_init(&call->holders, 1);
   call->id = atomic_fetch_add(&calls_made, 1) + 1;
   call->client = trail_client_retain(client);
   call->timer.place = TRAIL_TIMER_UNSET;
   call->method = spec->method;
   call->timeout_us = spec->timeout_us;
   call->deadline_us = spec->deadline_us;
-  call->retries = spec->retries < TRAIL_RETRIES_MAX ? spec->retries : TRAIL_RETRIES_MAX;
+  call->submitted_us = -spec->spent_us;
+  call->retries =
+      (uint8_t)(spec->retries < TRAIL_RETRIES_MAX ? spec->retries : TRAIL_RETRIES_MAX);
   call->priority = spec->priority;
+  call->keyless = spec->keyless;
   call->retry_after_ms = -1;
   call->outcome = TRAIL_OUTCOME_NOT_SENT;
   trail_answer_init(&call->answer, client->profile.max_response_bytes);
-  if (!build_url(call, spec->target) || !build_headers(call, spec) || !build_body(call, spec)) {
+  build_headers(call, spec, build_url(call, spec->target));
+  if (!build_body(call, spec)) {
     destroy(call);
     return TRAIL_NO_MEMORY;
   }
@@ -96,12 +92,13 @@ enum trail_status trail_call_create(struct trail_client *client, const struct tr
 }
 
 struct trail_call *trail_call_retain(struct trail_call *call) {
-  call->holders++;
+  atomic_fetch_add_explicit(&call->holders, 1, memory_order_relaxed);
   return call;
 }
 
 void trail_call_release(struct trail_call *call) {
-  if (call && --call->holders == 0) destroy(call);
+  if (call && atomic_fetch_sub_explicit(&call->holders, 1, memory_order_acq_rel) == 1)
+    destroy(call);
 }
 
 void trail_call_remember(struct trail_call *call, int http_status, enum trail_status kind,

@@ -7,6 +7,7 @@
 #ifndef TRAIL_ENGINE_CALL_H
 #define TRAIL_ENGINE_CALL_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -38,7 +39,8 @@ enum trail_limit {
   TRAIL_LIMIT_TIMEOUT,
   TRAIL_LIMIT_CONNECT_TIMEOUT,
   TRAIL_LIMIT_DEADLINE,
-  TRAIL_LIMIT_RETRY_BUDGET /* the origin's retries are used up for now */
+  TRAIL_LIMIT_RETRY_BUDGET, /* the origin's retries are used up for now */
+  TRAIL_LIMIT_BATCH_DEADLINE
 };
 
 struct trail_call_spec {
@@ -47,8 +49,11 @@ struct trail_call_spec {
   bool has_body;
   struct trail_slice body;
   struct trail_slice headers;         /* instead of the client's: lines each ended by NUL */
+  bool json;                          /* the client's lines for a JSON body, unless `headers` */
   struct trail_slice idempotency_key; /* empty: none */
+  bool keyless;                       /* for no key could be made */
   int64_t timeout_us, deadline_us;
+  int64_t spent_us; /* of the deadline, before the call is made: waiting for a first key */
   uint32_t retries;
   enum trail_pacer_priority priority;
 };
@@ -60,51 +65,57 @@ struct trail_history {
   int64_t elapsed_us;
 };
 
+/* Thousands may wait in line, so the order of the fields leaves few gaps. */
 struct trail_call {
   struct trail_timer timer; /* first: the engine finds the call by it */
-  enum trail_call_state state;
-  unsigned holders;
   uint64_t id;
   struct trail_client *client;
-  struct trail_call *previous, *next;           /* among the engine's live calls */
+  struct trail_call *previous, *next; /* among the engine's live calls; then, among the finished */
   struct trail_call *lane_previous, *lane_next; /* in the client's lane, or awaiting its key */
+  uint64_t number; /* by which its owner knows it; 0: it has none */
   struct trail_transfer *transfer;
+  struct trail_job *job; /* in the worker's hands (desk.h); NULL: driven inline */
+  atomic_uint holders;   /* who holds it and who drives it may be two threads */
+  enum trail_call_state state;
   enum trail_pacer_priority priority;
-  struct trail_pacer_ticket ticket; /* of the current attempt */
-  bool admitted;                    /* the ticket is out */
+  bool announced;                   /* its end is to be listed for its owner */
   bool held_back;                   /* the pacer made it wait, since it was last admitted */
+  bool admitted;                    /* the ticket is out */
+  bool connection_doubted;          /* the last attempt had no whole answer, and used it alone */
+  struct trail_pacer_ticket ticket; /* of the current attempt */
 
   enum trail_method method;
-  char *url;
-  size_t path_at, path_size; /* within `url`, without query */
-  const char *headers;       /* the client's, or `own_headers` */
-  char *own_headers;
+  enum trail_limit limit; /* part of the result */
+  uint32_t path_at, path_size; /* within `url`, without query */
+  const char *headers;         /* the client's, or behind `url` */
+  const char *key_line;        /* one line more, behind `url`; NULL: none */
+  const char *idempotency_key; /* within `key_line`; NULL: none on the wire */
   char *body;
   size_t body_size;
   /* Of the current attempt; once done, only where a success sends the key back. */
   struct trail_secret *authorization;
-  const char *idempotency_key; /* within `own_headers`; NULL: none on the wire */
 
   int64_t timeout_us, deadline_us;
-  uint32_t retries;
-  int64_t submitted_us, deadline_at_us;
+  int64_t submitted_us; /* less what was spent before; until then the negative of that alone */
+  int64_t deadline_at_us;
   int64_t started_us; /* the current attempt */
   int64_t waited_us;  /* before the current attempt */
-  uint32_t attempts;
-  bool connection_doubted;       /* the last attempt had no whole answer */
-  bool rekeyed;                  /* the next attempt is with another key */
-  uint32_t key_tries;            /* of them those that only another key made necessary */
   struct trail_history *history; /* `attempts` entries; NULL while all went well */
+  uint8_t retries, attempts; /* TRAIL_RETRIES_MAX and a few */
+  uint8_t key_tries;         /* attempts that only another key made necessary */
+  bool rekeyed;              /* the next attempt is with another key */
+  bool keyless;              /* no idempotency key could be made */
 
   /* The result, once done. */
+  bool repeatable;
   enum trail_status result;
   enum trail_outcome outcome;
-  enum trail_limit limit;
-  bool repeatable;
   int64_t retry_after_ms; /* -1: the server did not say */
   int64_t done_us, done_wall_ms;
   struct trail_answer answer;
   struct trail_facts facts; /* views into `answer` */
+
+  char url[]; /* and, behind its NUL, the header lines of its own */
 };
 
 TRAIL_MUST_USE enum trail_status trail_call_create(struct trail_client *client,

@@ -7,6 +7,7 @@
 #ifndef TRAIL_ENGINE_CLIENT_H
 #define TRAIL_ENGINE_CLIENT_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -29,7 +30,8 @@ struct trail_call;
 struct trail_client_options {
   const char *base_url;
   const char *ca_file, *proxy, *pinned_public_key; /* NULL: not given */
-  struct trail_slice headers;                      /* lines each ended by NUL */
+  struct trail_slice ca_text;                      /* PEM, for those of ca_file; empty: not given */
+  struct trail_slice headers, json_headers;        /* lines each ended by NUL */
   int64_t timeout_us, connect_timeout_us, deadline_us;
   uint32_t retries;
   struct trail_backoff backoff;
@@ -71,23 +73,29 @@ struct trail_key_wait {
   struct trail_call *first, *last;
   struct trail_call *trial;      /* the one call that tries an unproven key */
   enum trail_key_verdict asking; /* ASK or ASK_FALLBACK: a function has to be asked */
+  bool taken;                    /* somebody is asking it */
+  bool deaf;                     /* nobody is left who could */
 };
 
 struct trail_client {
   struct trail_origin origin;
   struct trail_profile profile;
   struct trail_client_options defaults; /* without its strings, but for the pacing scope's */
-  char *headers;                        /* lines ended by NUL, the list by an empty one */
+  char *headers, *json_headers;         /* lines ended by NUL, the list by an empty one */
   struct trail_keyring keyring;
-  struct trail_retry_budget *retry_budget; /* its origin's, shared with other clients */
+  struct trail_retry_budget *retry_budget; /* its origin's, shared with other clients, or the next */
+  struct trail_retry_budget own_budget;    /* for want of a place in budgets.h */
   struct trail_pace_store *pace_store;     /* opened when the first call asks for admission */
   struct trail_secret *paced_key;          /* the line of the key that the store knows it by */
   struct trail_rate_view rate;
   struct trail_lane lane;
   struct trail_key_wait key_wait;
   struct trail_events events;
-  bool closed;
-  unsigned holders;
+  bool closed; /* this and the next are the Lua thread's */
+  bool hired;  /* the worker drives its calls from now on */
+  size_t live; /* its calls that are not done */
+  struct trail_guest *guest; /* the worker drives its calls (guest.h); NULL: driven inline */
+  atomic_uint holders;
 };
 
 /* TRAIL_CONFIG with `why` about the base URL, or TRAIL_NO_MEMORY. */

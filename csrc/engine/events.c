@@ -37,9 +37,13 @@ struct trail_event *trail_events_add(struct trail_events *events, enum trail_eve
   return event;
 }
 
+const struct trail_event *trail_events_first(const struct trail_events *events) {
+  return events->count ? &events->ring[events->first] : NULL;
+}
+
 const struct trail_event *trail_events_next(struct trail_events *events) {
-  if (!events->count) return NULL;
-  const struct trail_event *event = &events->ring[events->first];
+  const struct trail_event *event = trail_events_first(events);
+  if (!event) return NULL;
   events->first = (events->first + 1) % TRAIL_EVENTS_KEPT;
   events->count--;
   return event;

@@ -60,6 +60,7 @@ void trail_events_clear(struct trail_events *events);
 /* A place to fill, or NULL when there is none or recording is off. */
 struct trail_event *trail_events_add(struct trail_events *events, enum trail_event_type type);
 /* The oldest; it is valid until the next `add`. NULL when there is none. */
+const struct trail_event *trail_events_first(const struct trail_events *events);
 const struct trail_event *trail_events_next(struct trail_events *events);
 
 const char *trail_event_name(enum trail_event_type type);

@@ -16,6 +16,11 @@ static void remember(struct trail_key_file *file, const struct stat *is) {
   file->modified = is->st_mtim;
 }
 
+static int problem_of(enum trail_status status) {
+  if (status == TRAIL_OK) return 0;
+  return status == TRAIL_NO_MEMORY ? ENOMEM : -1;
+}
+
 bool trail_key_file_has_changed(const struct trail_key_file *file, const char *path) {
   struct stat is;
   if (stat(path, &is) != 0) return false;
@@ -59,6 +64,7 @@ enum trail_status trail_key_file_read(struct trail_key_file *file, const char *p
   int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   if (fd < 0) {
     char why[96], reason[64];
+    file->problem = errno;
     snprintf(why, sizeof why, "cannot be read: %s", strerror_r(errno, reason, sizeof reason));
     return trail_key_complain(fault, "key_file", path, why);
   }
@@ -67,6 +73,7 @@ enum trail_status trail_key_file_read(struct trail_key_file *file, const char *p
     status = trail_key_complain(fault, "key_file", path, "cannot be looked at");
   if (status == TRAIL_OK) status = adopt(fd, path, &is, key, fault);
   if (status == TRAIL_OK) remember(file, &is);
+  file->problem = problem_of(status);
   close(fd);
   return status;
 }

@@ -11,9 +11,10 @@ struct trail_key_file {
   uint64_t device, inode;
   int64_t size;
   struct timespec modified;
+  int problem; /* errno of the latest reading, or -1 where it held no key; 0: it was fine */
 };
 
-/* Takes the key that the file holds; on failure `key` and `file` stay as they were. */
+/* Takes the key that the file holds; on failure `key` stays as it was, and `file` but for that. */
 TRAIL_MUST_USE enum trail_status trail_key_file_read(struct trail_key_file *file, const char *path,
                                                      struct trail_key *key,
                                                      struct trail_key_fault *fault);

@@ -55,10 +55,18 @@ static void leave(struct trail_engine *engine, struct trail_call *call) {
 }
 
 static void unlink_live(struct trail_engine *engine, struct trail_call *call) {
+  call->client->live--;
   *(call->previous ? &call->previous->next : &engine->first) = call->next;
   if (call->next) call->next->previous = call->previous;
   call->previous = call->next = NULL;
   engine->live--;
+}
+
+void trail_life_list_finished(struct trail_engine *engine, struct trail_call *call) {
+  call->next = NULL;
+  *(engine->finished ? &engine->last_finished->next : &engine->finished) =
+      trail_call_retain(call);
+  engine->last_finished = call;
 }
 
 void trail_life_enter(struct trail_engine *engine, struct trail_call *call,
@@ -67,6 +75,7 @@ void trail_life_enter(struct trail_engine *engine, struct trail_call *call,
   call->state = state;
   if (state == TRAIL_CALL_DONE) {
     unlink_live(engine, call);
+    if (call->announced) trail_life_list_finished(engine, call);
     trail_call_release(call); /* the engine's hold; the caller of this keeps its own */
     return;
   }
@@ -85,7 +94,7 @@ void trail_life_finish(struct trail_engine *engine, struct trail_call *call,
   if (result != TRAIL_OK || !trail_attempt_echoes_key(call)) trail_call_forget_key(call);
   call->done_us = now_us;
   call->done_wall_ms = trail_clock_wall_ms();
-  if (result != TRAIL_OK) trail_note_error(call);
+  if (result != TRAIL_OK) trail_note_error(engine, call);
   trail_rotation_end(engine, call, now_us);
   trail_life_enter(engine, call, TRAIL_CALL_DONE, 0);
 }

@@ -18,6 +18,11 @@ struct trail_engine {
   struct trail_client *waiting; /* clients whose lanes have calls queued */
   bool learnt;                  /* an answer may have changed what the pacer says */
   bool released;                /* calls that waited for a key have lined up again */
+  bool due;                     /* something has come that `advance` has not looked at */
+  bool noted;                   /* events were recorded since somebody last looked */
+  unsigned starts;              /* how many attempts may still begin in this turn */
+  unsigned questions;           /* functions to be asked for a key, that nobody is asking */
+  struct trail_call *finished, *last_finished; /* announced calls that are done */
 };
 
 /* `until_us` is when the state ends by itself: an attempt's or a wait's end, never after the
@@ -31,6 +36,9 @@ void trail_life_finish(struct trail_engine *engine, struct trail_call *call,
  * answer. */
 void trail_life_fail(struct trail_engine *engine, struct trail_call *call, enum trail_status why,
                      int64_t now_us);
+
+/* The call is done, and its owner is to hear of it. */
+void trail_life_list_finished(struct trail_engine *engine, struct trail_call *call);
 
 /* What an earlier attempt answered is in the history, and no part of what comes now. */
 void trail_life_forget_answer(struct trail_call *call);

@@ -10,10 +10,11 @@ static void copy_cut(char *to, size_t room, const char *from, size_t size) {
   to[size] = '\0';
 }
 
-static struct trail_event *note(struct trail_call *call, enum trail_event_type type,
-                                enum trail_status kind) {
+static struct trail_event *note(struct trail_engine *engine, struct trail_call *call,
+                                enum trail_event_type type, enum trail_status kind) {
   struct trail_event *event = trail_events_add(&call->client->events, type);
   if (!event) return NULL;
+  engine->noted = true;
   event->kind = kind;
   event->method = call->method;
   event->attempt = call->attempts;
@@ -23,8 +24,9 @@ static struct trail_event *note(struct trail_call *call, enum trail_event_type t
   return event;
 }
 
-void trail_note_response(struct trail_call *call, enum trail_status kind, int64_t now_us) {
-  struct trail_event *event = note(call, TRAIL_EVENT_RESPONSE, kind);
+void trail_note_response(struct trail_engine *engine, struct trail_call *call,
+                         enum trail_status kind, int64_t now_us) {
+  struct trail_event *event = note(engine, call, TRAIL_EVENT_RESPONSE, kind);
   if (!event) return;
   event->http_status = call->answer.head.status;
   event->elapsed_us = now_us - call->started_us;
@@ -34,33 +36,36 @@ void trail_note_response(struct trail_call *call, enum trail_status kind, int64_
   if (id.size) copy_cut(event->request_id, sizeof event->request_id, id.bytes, id.size);
 }
 
-void trail_note_retry(struct trail_call *call, enum trail_status kind, int64_t wait_us) {
-  struct trail_event *event = note(call, TRAIL_EVENT_RETRY, kind);
+void trail_note_retry(struct trail_engine *engine, struct trail_call *call, enum trail_status kind,
+                      int64_t wait_us) {
+  struct trail_event *event = note(engine, call, TRAIL_EVENT_RETRY, kind);
   if (!event) return;
   event->http_status = call->answer.head.status;
   event->wait_us = wait_us;
 }
 
-void trail_note_error(struct trail_call *call) {
-  struct trail_event *event = note(call, TRAIL_EVENT_ERROR, call->result);
+void trail_note_error(struct trail_engine *engine, struct trail_call *call) {
+  struct trail_event *event = note(engine, call, TRAIL_EVENT_ERROR, call->result);
   if (!event) return;
   event->http_status = call->answer.head.status;
   event->elapsed_us = call->done_us - call->submitted_us;
 }
 
-void trail_note_request(struct trail_call *call) { note(call, TRAIL_EVENT_REQUEST, TRAIL_OK); }
+void trail_note_request(struct trail_engine *engine, struct trail_call *call) {
+  note(engine, call, TRAIL_EVENT_REQUEST, TRAIL_OK);
+}
 
-void trail_note_pace(struct trail_call *call, int64_t wait_us) {
-  struct trail_event *event = note(call, TRAIL_EVENT_PACE, TRAIL_OK);
+void trail_note_pace(struct trail_engine *engine, struct trail_call *call, int64_t wait_us) {
+  struct trail_event *event = note(engine, call, TRAIL_EVENT_PACE, TRAIL_OK);
   if (event) event->wait_us = wait_us;
 }
 
-void trail_note_unshared(struct trail_call *call, const char *why) {
-  struct trail_event *event = note(call, TRAIL_EVENT_PACE, TRAIL_OK);
+void trail_note_unshared(struct trail_engine *engine, struct trail_call *call, const char *why) {
+  struct trail_event *event = note(engine, call, TRAIL_EVENT_PACE, TRAIL_OK);
   if (event) copy_cut(event->reason, sizeof event->reason, why, strlen(why));
 }
 
-void trail_note_key(struct trail_call *call) {
-  struct trail_event *event = note(call, TRAIL_EVENT_KEY, TRAIL_OK);
+void trail_note_key(struct trail_engine *engine, struct trail_call *call) {
+  struct trail_event *event = note(engine, call, TRAIL_EVENT_KEY, TRAIL_OK);
   if (event) event->http_status = call->answer.head.status;
 }

@@ -89,7 +89,8 @@ static int open_folder(const char *path, const char **why) {
   if (fd < 0) {
     *why = reason(errno);
   } else if (fstat(fd, &status) != 0 || !is_private(&status)) {
-    *why = "the folder in shared memory belongs to somebody else or is open to others";
+    *why = "the folder /dev/shm/trailmark-<uid> belongs to somebody else or is open to others:"
+           " remove it, or give it to this user with mode 700";
     close(fd);
     fd = -1;
   }
@@ -126,7 +127,10 @@ static int open_existing(int folder, const char *name) {
 static int fill(int fd) {
   static const struct content fresh = {
       .head = {.magic = MAGIC, .layout = TRAIL_PACER_LAYOUT, .size = sizeof(struct content)}};
-  int error = posix_fallocate(fd, 0, sizeof fresh);
+  int error;
+  do
+    error = posix_fallocate(fd, 0, sizeof fresh);
+  while (error == EINTR);
   if (error) return error;
   errno = EIO;
   return pwrite(fd, &fresh, sizeof fresh, 0) == (ssize_t)sizeof fresh ? 0 : errno;
@@ -145,6 +149,10 @@ static int publish(int folder, const char *name) {
   return error;
 }
 
+#define OF_ANOTHER_KIND                                                                      \
+  "a file of another kind has our name in /dev/shm/trailmark-<uid>: remove that folder when" \
+  " no program uses it"
+
 static bool map_name(int folder, const char *name, struct mapping *mapping, const char **why) {
   int fd = open_existing(folder, name);
   if (fd < 0 && errno == ENOENT) {
@@ -155,8 +163,9 @@ static bool map_name(int folder, const char *name, struct mapping *mapping, cons
     }
     fd = open_existing(folder, name);
   }
+  bool full = fd < 0 && (errno == EMFILE || errno == ENFILE);
   bool mapped = fd >= 0 && map_checked(fd, mapping);
-  if (!mapped) *why = "a file of another kind has our name in shared memory";
+  if (!mapped) *why = full ? reason(errno) : OF_ANOTHER_KIND;
   if (fd >= 0) close(fd);
   return mapped;
 }

@@ -23,7 +23,7 @@ static void hold_back(struct trail_engine *engine, struct trail_line *line, int6
                       int64_t now_us) {
   struct trail_call *call = line->first;
   int64_t at_us = now_us + wait_us + trail_pacer_jitter_us(trail_random_u32());
-  if (!call->held_back) trail_note_pace(call, wait_us);
+  if (!call->held_back) trail_note_pace(engine, call, wait_us);
   call->held_back = true;
   line->ask_again_us = at_us;
   trail_timers_set(&engine->timers, &call->timer,
@@ -32,34 +32,60 @@ static void hold_back(struct trail_engine *engine, struct trail_line *line, int6
 
 /* ---- the budget ------------------------------------------------------------------------------ */
 
-static enum trail_status open_store(struct trail_call *call, struct trail_slice key) {
-  struct trail_client *client = call->client;
+static enum trail_status open_store(struct trail_client *client, struct trail_slice key) {
   const char *scope = client->defaults.pace_scope;
   struct trail_pace_options options = {
       .shared = client->defaults.pace_shared,
       .origin = trail_slice_text(client->origin.text),
       .scope = trail_slice_text(scope ? scope : ""),
   };
-  enum trail_status status = trail_pace_store_open(&options, key, &client->pace_store);
+  return trail_pace_store_open(&options, key, &client->pace_store);
+}
+
+static struct trail_slice key_in(struct trail_secret *line) {
+  return line ? trail_key_of(line) : trail_slice_of(NULL, 0);
+}
+
+static void know_by(struct trail_client *client, struct trail_secret *line) {
+  trail_secret_release(client->paced_key);
+  client->paced_key = line ? trail_secret_retain(line) : NULL;
+}
+
+enum trail_status trail_pacing_prepare(struct trail_client *client, int64_t now_us) {
+  const struct trail_client_options *options = &client->defaults;
+  struct trail_secret *line = trail_keyring_authorization(&client->keyring, now_us);
+  if (!options->paced || !options->pace_shared || !(line || options->pace_scope)) return TRAIL_OK;
+  enum trail_status status = open_store(client, key_in(line));
   if (status != TRAIL_OK) return status;
-  struct trail_pace_description is = trail_pace_store_describe(client->pace_store);
-  if (is.why) trail_note_unshared(call, is.why);
+  if (trail_pace_store_describe(client->pace_store).shared) {
+    know_by(client, line);
+  } else {
+    trail_pace_store_close(client->pace_store);
+    client->pace_store = NULL;
+  }
+  return TRAIL_OK;
+}
+
+static enum trail_status open_for(struct trail_engine *engine, struct trail_call *call,
+                                  struct trail_slice key) {
+  enum trail_status status = open_store(call->client, key);
+  if (status != TRAIL_OK) return status;
+  struct trail_pace_description is = trail_pace_store_describe(call->client->pace_store);
+  if (is.why) trail_note_unshared(engine, call, is.why);
   return TRAIL_OK;
 }
 
 /* The state that the call's key spends from. A key that took another's place joins its budget. */
-static enum trail_status find_state(struct trail_call *call, int64_t now_us,
-                                    struct trail_pace **state) {
+static enum trail_status find_state(struct trail_engine *engine, struct trail_call *call,
+                                    int64_t now_us, struct trail_pace **state) {
   struct trail_client *client = call->client;
   struct trail_secret *line = trail_keyring_authorization(&client->keyring, now_us);
   if (!client->pace_store || line != client->paced_key) {
-    struct trail_slice key = line ? trail_key_of(line) : trail_slice_of(NULL, 0);
     if (client->pace_store)
-      trail_pace_store_alias(client->pace_store, key);
-    else if (open_store(call, key) != TRAIL_OK)
+      trail_pace_store_alias(client->pace_store, key_in(line));
+    else if (open_for(engine, call, key_in(line)) != TRAIL_OK)
       return TRAIL_NO_MEMORY;
-    trail_secret_release(client->paced_key);
-    client->paced_key = line ? trail_secret_retain(line) : NULL;
+    know_by(client, line);
   }
   *state = trail_pace_store_state(client->pace_store);
   return TRAIL_OK;
@@ -73,7 +99,7 @@ bool trail_pacing_admits(struct trail_engine *engine, struct trail_line *line, i
   struct trail_pace *state;
   if (!client->defaults.paced || call->admitted) return true;
   if (now_us < line->ask_again_us && !engine->learnt) return false;
-  if (find_state(call, now_us, &state) != TRAIL_OK) {
+  if (find_state(engine, call, now_us, &state) != TRAIL_OK) {
     trail_life_fail(engine, call, TRAIL_NO_MEMORY, now_us);
     return false;
   }

@@ -4,6 +4,10 @@
 
 #include "engine/life.h"
 
+/* Opens the shared state of a client's budget before its first call, while that can be had: later
+ * the process may have no files. Where it cannot be had, the first call tells why. */
+TRAIL_MUST_USE enum trail_status trail_pacing_prepare(struct trail_client *client, int64_t now_us);
+
 /* Asks for the first call of a line. False: it waits, or has ended because no wait fits its
  * deadline. */
 bool trail_pacing_admits(struct trail_engine *engine, struct trail_line *line, int64_t now_us);

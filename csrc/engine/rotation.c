@@ -3,6 +3,54 @@
 #include "engine/engine.h"
 #include "engine/note.h"
 
+/* ---- the question ---------------------------------------------------------------------------- */
+
+static void ask(struct trail_engine *engine, struct trail_client *client,
+                enum trail_key_verdict verdict) {
+  client->key_wait.asking = verdict;
+  client->key_wait.taken = false;
+  engine->questions++;
+}
+
+void trail_rotation_withdraw(struct trail_engine *engine, struct trail_client *client) {
+  struct trail_key_wait *wait = &client->key_wait;
+  if (wait->asking != TRAIL_KEY_GIVE_UP && !wait->taken) engine->questions--;
+  wait->asking = TRAIL_KEY_GIVE_UP;
+  wait->taken = false;
+}
+
+enum trail_key_verdict trail_engine_key_question(const struct trail_client *client) {
+  return client->key_wait.taken ? TRAIL_KEY_GIVE_UP : client->key_wait.asking;
+}
+
+enum trail_key_verdict trail_engine_key_take(struct trail_engine *engine,
+                                             struct trail_client *client) {
+  enum trail_key_verdict question = trail_engine_key_question(client);
+  if (question == TRAIL_KEY_GIVE_UP) return question;
+  client->key_wait.taken = true;
+  engine->questions--;
+  return question;
+}
+
+void trail_engine_key_give_back(struct trail_engine *engine, struct trail_client *client) {
+  if (!client->key_wait.taken) return;
+  client->key_wait.taken = false;
+  engine->questions++;
+}
+
+/* What to do about a rejected key; where nobody is left to ask a function, what comes after that. */
+static enum trail_key_verdict rejected(struct trail_call *call, int64_t now_us) {
+  struct trail_client *client = call->client;
+  enum trail_key_verdict verdict;
+  do
+    verdict = trail_keyring_rejected(&client->keyring, call->authorization, now_us);
+  while (client->key_wait.deaf &&
+         (verdict == TRAIL_KEY_ASK || verdict == TRAIL_KEY_ASK_FALLBACK));
+  return verdict;
+}
+
+/* ---- calls and the key they use -------------------------------------------------------------- */
+
 static void await_key(struct trail_engine *engine, struct trail_call *call) {
   trail_life_enter(engine, call, TRAIL_CALL_AWAITING_KEY, call->deadline_at_us);
 }
@@ -16,18 +64,17 @@ bool trail_rotation_continues(struct trail_engine *engine, struct trail_call *ca
     await_key(engine, call); /* somebody is at it */
     return true;
   }
-  enum trail_key_verdict verdict =
-      trail_keyring_rejected(&client->keyring, call->authorization, now_us);
+  enum trail_key_verdict verdict = rejected(call, now_us);
   if (verdict == TRAIL_KEY_GIVE_UP) return false; /* its end tells those who wait for it */
   wait->trial = NULL;
   if (verdict == TRAIL_KEY_RETRY) {
-    trail_note_key(call);
+    trail_note_key(engine, call);
     call->rekeyed = true;
     call->waited_us = 0;
     if (client->keyring.unproven) wait->trial = call;
     trail_life_enter(engine, call, TRAIL_CALL_QUEUED, call->deadline_at_us);
   } else {
-    wait->asking = verdict;
+    ask(engine, client, verdict);
     await_key(engine, call);
   }
   return true;
@@ -59,14 +106,18 @@ void trail_rotation_learn(struct trail_engine *engine, struct trail_call *call, 
   release_waiting(engine, client, now_us);
 }
 
-enum trail_key_verdict trail_engine_key_question(const struct trail_client *client) {
-  return client->key_wait.asking;
-}
-
 void trail_engine_key_answered(struct trail_engine *engine, struct trail_client *client,
                                int64_t now_us) {
-  client->key_wait.asking = TRAIL_KEY_GIVE_UP;
+  engine->due = true;
+  trail_rotation_withdraw(engine, client);
   release_waiting(engine, client, now_us);
+}
+
+void trail_engine_key_deaf(struct trail_engine *engine, struct trail_client *client,
+                           int64_t now_us) {
+  client->key_wait.deaf = true;
+  if (client->key_wait.asking != TRAIL_KEY_GIVE_UP)
+    trail_engine_key_answered(engine, client, now_us);
 }
 
 static bool must_wait(struct trail_call *call, int64_t now_us) {

@@ -18,6 +18,9 @@ void trail_rotation_learn(struct trail_engine *engine, struct trail_call *call, 
 /* The call was answered by a 401. True: it goes on with another key, or waits for one. */
 bool trail_rotation_continues(struct trail_engine *engine, struct trail_call *call, int64_t now_us);
 
+/* Nobody needs the answer of a function any more. */
+void trail_rotation_withdraw(struct trail_engine *engine, struct trail_client *client);
+
 /* The call ends or backs off: if it was a trial, the others need wait for it no longer. */
 void trail_rotation_end(struct trail_engine *engine, struct trail_call *call, int64_t now_us);
 

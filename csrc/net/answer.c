@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/memory.h"
+
 void trail_answer_init(struct trail_answer *answer, size_t max_body) {
   memset(answer, 0, sizeof *answer);
   trail_head_init(&answer->head);
@@ -11,6 +13,14 @@ void trail_answer_init(struct trail_answer *answer, size_t max_body) {
 void trail_answer_clear(struct trail_answer *answer) {
   trail_head_clear(&answer->head);
   trail_buffer_clear(&answer->body);
+  trail_memory_free(answer->message);
+  answer->message = NULL;
+}
+
+void trail_answer_say(struct trail_answer *answer, const char *text) {
+  char *message = trail_memory_copy(text, strlen(text)); /* it may be the old one */
+  trail_memory_free(answer->message);
+  answer->message = message;
 }
 
 void trail_answer_reset(struct trail_answer *answer) {

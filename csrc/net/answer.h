@@ -16,15 +16,20 @@
 struct trail_answer {
   enum trail_status failure;
   int curl_code;
-  bool sent; /* bytes of the request may have reached the server */
-  bool cut;  /* the connection ended before the answer was whole */
+  bool sent;       /* bytes of the request may have reached the server */
+  bool cut;        /* the connection ended before the answer was whole */
+  bool uncounted;  /* tells nothing new of the server: its connection told, or the lack is ours */
+  bool shared;     /* its connection carried other requests beside it */
+  bool open_ended; /* its body lasted until the connection's end, which TLS may not have signed */
   struct trail_head head;
   struct trail_buffer body;
-  char message[256]; /* why it failed, for people; "" when it did not */
+  char *message; /* why it failed, for people; NULL when it did not, or for want of memory */
 };
 
 void trail_answer_init(struct trail_answer *answer, size_t max_body);
 void trail_answer_clear(struct trail_answer *answer);
+/* Sets the message. */
+void trail_answer_say(struct trail_answer *answer, const char *text);
 void trail_answer_reset(struct trail_answer *answer); /* as after init, with the same bound */
 /* Moves `from` into `to`, which must be initialised and empty; `from` is left as after init. */
 void trail_answer_move(struct trail_answer *to, struct trail_answer *from);

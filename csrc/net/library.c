@@ -19,22 +19,26 @@ static char fault[128];
 static void *zalloc(size_t count, size_t size) { return trail_memory_zalloc(count, size); }
 static char *copy_text(const char *text) { return trail_memory_copy(text, strlen(text)); }
 
+bool trail_library_suits(const struct curl_version_info_data *info, char *why, size_t size) {
+  if (info->version_num < OLDEST)
+    snprintf(why, size, "libcurl %s is too old: 7.87.0 or newer is needed", info->version);
+  else if (!(info->features & CURL_VERSION_SSL))
+    snprintf(why, size, "libcurl %s was built without TLS", info->version);
+  else if (!(info->features & CURL_VERSION_ASYNCHDNS))
+    snprintf(why, size, "libcurl %s resolves names without a thread and would block",
+             info->version);
+  else
+    return true;
+  return false;
+}
+
 static void start(void) {
   /* Ignored by libcurl when another module was first; then its copies of a key are not wiped. */
   if (curl_global_init_mem(CURL_GLOBAL_ALL, trail_memory_alloc, trail_memory_free,
-                           trail_memory_resize, copy_text, zalloc) != CURLE_OK) {
+                           trail_memory_resize, copy_text, zalloc) == CURLE_OK)
+    (void)!trail_library_suits(curl_version_info(CURLVERSION_NOW), fault, sizeof fault);
+  else
     snprintf(fault, sizeof fault, "libcurl did not start");
-    return;
-  }
-  const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
-  if (info->version_num < OLDEST)
-    snprintf(fault, sizeof fault, "libcurl %s is too old: 7.87.0 or newer is needed",
-             info->version);
-  else if (!(info->features & CURL_VERSION_SSL))
-    snprintf(fault, sizeof fault, "libcurl %s was built without TLS", info->version);
-  else if (!(info->features & CURL_VERSION_ASYNCHDNS))
-    snprintf(fault, sizeof fault, "libcurl %s resolves names without a thread and would block",
-             info->version);
 }
 
 enum trail_status trail_library_start(void) {
@@ -44,4 +48,4 @@ enum trail_status trail_library_start(void) {
 
 const char *trail_library_fault(void) { return fault; }
 
-const char *trail_library_version(void) { return curl_version(); }
+const char *trail_library_ca_file(void) { return curl_version_info(CURLVERSION_NOW)->cainfo; }

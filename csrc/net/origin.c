@@ -28,6 +28,7 @@ static bool has(CURLU *url, CURLUPart part) {
 
 static enum trail_status parts_read(const char *text, struct parts *parts, const char **why) {
   *parts = (struct parts){0};
+  unsigned failures = trail_memory_failures(); /* what was not copied would seem not to be there */
   CURLU *url = curl_url();
   if (!url) return TRAIL_NO_MEMORY;
   enum trail_status status = TRAIL_CONFIG;
@@ -47,7 +48,7 @@ static enum trail_status parts_read(const char *text, struct parts *parts, const
   else
     *why = "must begin with https:// and name a host";
   curl_url_cleanup(url);
-  return status;
+  return trail_memory_failures() != failures ? TRAIL_NO_MEMORY : status;
 }
 
 static bool is_loopback(const char *host) {
@@ -123,12 +124,16 @@ static const char *behind_authority(const char *url) {
   return size ? colon + 3 + size : NULL;
 }
 
-static bool same_origin(const struct trail_origin *origin, const struct parts *parts) {
+static enum trail_status check_origin(const struct trail_origin *origin, const struct parts *parts,
+                                      const char **why) {
   struct trail_origin other = {0};
-  if (spell(parts, &other) != TRAIL_OK) return false;
-  bool same = strcasecmp(other.text, origin->text) == 0;
+  enum trail_status status = spell(parts, &other);
+  if (status == TRAIL_OK && strcasecmp(other.text, origin->text) != 0) {
+    *why = "is of another origin than base_url, and the key is not sent there";
+    status = TRAIL_ARGUMENT;
+  }
   trail_origin_clear(&other);
-  return same;
+  return status;
 }
 
 enum trail_status trail_origin_target(const struct trail_origin *origin, const char *url,
@@ -141,13 +146,44 @@ enum trail_status trail_origin_target(const struct trail_origin *origin, const c
     *why = "must have its host directly behind https://";
     status = TRAIL_ARGUMENT;
   }
-  if (status == TRAIL_OK && !same_origin(origin, &parts)) {
-    *why = "is of another origin than base_url, and the key is not sent there";
-    status = TRAIL_ARGUMENT;
-  }
+  if (status == TRAIL_OK) status = check_origin(origin, &parts, why);
   parts_clear(&parts);
   if (status != TRAIL_OK) return status;
   /* The request goes to our own origin whatever these bytes are. */
   *target = *rest == '/' || *rest == '?' ? trail_slice_text(rest) : trail_slice_text("/");
   return TRAIL_OK;
+}
+
+/* ---- links ----------------------------------------------------------------------------------- */
+
+/* libcurl resolves a reference when it is set on a handle that has a URL already. */
+static CURLUcode resolve(CURLU *handle, const char *from, const char *reference, char **resolved) {
+  CURLUcode code = curl_url_set(handle, CURLUPART_URL, from, CURLU_NON_SUPPORT_SCHEME);
+  if (!code) code = curl_url_set(handle, CURLUPART_URL, reference, CURLU_NON_SUPPORT_SCHEME);
+  if (!code) code = curl_url_set(handle, CURLUPART_FRAGMENT, NULL, 0);
+  if (!code) code = curl_url_get(handle, CURLUPART_URL, resolved, 0);
+  return code;
+}
+
+enum trail_status trail_origin_follow(const struct trail_origin *origin, const char *from,
+                                      const char *reference, char url[TRAIL_ORIGIN_URL_SIZE],
+                                      const char **why) {
+  char *resolved = NULL;
+  struct trail_slice target;
+  unsigned failures = trail_memory_failures();
+  CURLU *handle = curl_url();
+  if (!handle) return TRAIL_NO_MEMORY;
+  CURLUcode code = resolve(handle, from, reference, &resolved);
+  curl_url_cleanup(handle);
+  *why = "is no URL";
+  enum trail_status status = code ? TRAIL_ARGUMENT : TRAIL_OK;
+  if (trail_memory_failures() != failures) status = TRAIL_NO_MEMORY;
+  if (status == TRAIL_OK) status = trail_origin_target(origin, resolved, &target, why);
+  if (status == TRAIL_OK && strlen(resolved) >= TRAIL_ORIGIN_URL_SIZE) {
+    *why = "is too long";
+    status = TRAIL_ARGUMENT;
+  }
+  if (status == TRAIL_OK) memcpy(url, resolved, strlen(resolved) + 1);
+  curl_free(resolved);
+  return status;
 }

@@ -30,4 +30,14 @@ TRAIL_MUST_USE enum trail_status trail_origin_target(const struct trail_origin *
                                                      const char *url, struct trail_slice *target,
                                                      const char **why);
 
+/* Room for an absolute URL: the longest target, its origin, a NUL. */
+#define TRAIL_ORIGIN_URL_SIZE (17 << 10)
+
+/* Where a link leads (RFC 3986, section 5): `reference` as it stands on the page `from`, an absolute
+ * URL, without its fragment. TRAIL_ARGUMENT with `why` where it is no URL of this same origin. */
+TRAIL_MUST_USE enum trail_status trail_origin_follow(const struct trail_origin *origin,
+                                                     const char *from, const char *reference,
+                                                     char url[TRAIL_ORIGIN_URL_SIZE],
+                                                     const char **why);
+
 #endif

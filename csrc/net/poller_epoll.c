@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/stat.h>
@@ -9,6 +10,8 @@
 #include "base/memory.h"
 #include "net/poller.h"
 
+enum { AT_ONCE = 64 };
+
 /* What is known of a descriptor, found by its number. */
 struct interest {
   unsigned char wanted;
@@ -16,7 +19,9 @@ struct interest {
   bool ours;             /* opened and closed through us, so a change may wait */
   bool dirty;            /* listed in `changes` */
   bool idle;             /* ours, open, and without a request */
-  ino_t inode;           /* of the socket that is ours */
+  bool lost;             /* closed behind our back, and not reported yet */
+  bool watched;          /* somebody else's, who wants to know when it is readable */
+  ino_t inode;           /* of the socket that is ours or watched */
 };
 
 struct trail_poller {
@@ -28,8 +33,10 @@ struct trail_poller {
   int capacity;
   int changed;
   ino_t inode; /* of the epoll and the timer: the kernel has one for all such */
-  int idle; /* connections marked so */
+  int idle;    /* connections marked so */
+  int lost;
   const sigset_t *asleep;
+  pthread_mutex_t *lock; /* let go of while asleep */
 };
 
 /* ---- the table ---------------------------------------------------------------------------- */
@@ -61,29 +68,54 @@ static ino_t inode_of(int fd) {
   return fd >= 0 && fstat(fd, &is) == 0 ? is.st_ino : 0;
 }
 
+static void close_set(struct trail_poller *poller) {
+  if (poller->epoll >= 0) close(poller->epoll);
+  if (poller->timer >= 0) close(poller->timer);
+  poller->epoll = poller->timer = -1;
+}
+
+static enum trail_status open_set(struct trail_poller *poller) {
+  poller->armed_us = TRAIL_NEVER;
+  poller->epoll = epoll_create1(EPOLL_CLOEXEC);
+  poller->timer = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+  struct epoll_event event = {.events = EPOLLIN, .data.fd = poller->timer};
+  if (poller->epoll >= 0 && poller->timer >= 0 &&
+      epoll_ctl(poller->epoll, EPOLL_CTL_ADD, poller->timer, &event) == 0)
+    return TRAIL_OK;
+  close_set(poller);
+  return TRAIL_NETWORK;
+}
+
 static void not_idle(struct trail_poller *poller, struct interest *it) {
   if (it->idle) poller->idle--;
   it->idle = false;
 }
 
-static void tell_kernel(struct trail_poller *poller, int fd) {
+static void not_lost(struct trail_poller *poller, struct interest *it) {
+  if (it->lost) poller->lost--;
+  it->lost = false;
+}
+
+/* A refusal means that the descriptor is gone; libcurl notices by itself when it uses it. */
+static bool tell_kernel(struct trail_poller *poller, int fd) {
   struct interest *it = &poller->table[fd];
-  if (it->wanted == it->applied) return;
+  if (it->wanted == it->applied) return true;
   struct epoll_event event = {.data.fd = fd};
   if (it->wanted & TRAIL_READABLE) event.events |= EPOLLIN;
   if (it->wanted & TRAIL_WRITABLE) event.events |= EPOLLOUT;
   int operation = !it->applied ? EPOLL_CTL_ADD : it->wanted ? EPOLL_CTL_MOD : EPOLL_CTL_DEL;
-  /* A refusal means the descriptor is gone; libcurl notices by itself when it uses it. */
-  if (epoll_ctl(poller->epoll, operation, fd, &event) != 0 && errno == ENOENT && it->wanted)
-    (void)epoll_ctl(poller->epoll, EPOLL_CTL_ADD, fd, &event);
+  bool told = epoll_ctl(poller->epoll, operation, fd, &event) == 0;
+  if (!told && errno == ENOENT && it->wanted)
+    told = epoll_ctl(poller->epoll, EPOLL_CTL_ADD, fd, &event) == 0;
   it->applied = it->wanted;
+  return told;
 }
 
 static void apply_changes(struct trail_poller *poller) {
   for (int i = 0; i < poller->changed; i++) {
     int fd = poller->changes[i];
     poller->table[fd].dirty = false;
-    if (!poller->table[fd].idle) tell_kernel(poller, fd);
+    if (!poller->table[fd].idle) (void)tell_kernel(poller, fd);
   }
   poller->changed = 0;
 }
@@ -94,18 +126,22 @@ enum trail_status trail_poller_opened(struct trail_poller *poller, int fd) {
   struct interest *it = &poller->table[fd];
   it->wanted = it->applied = 0;
   not_idle(poller, it);
+  not_lost(poller, it);
   it->ours = true;
   it->inode = inode_of(fd);
   return TRAIL_OK;
 }
 
-void trail_poller_closing(struct trail_poller *poller, int fd) {
-  if (fd >= poller->capacity) return;
+bool trail_poller_closing(struct trail_poller *poller, int fd) {
+  if (fd >= poller->capacity) return true;
   struct interest *it = &poller->table[fd];
+  bool same = !it->ours || inode_of(fd) == it->inode;
   it->wanted = 0;
-  tell_kernel(poller, fd);
+  (void)tell_kernel(poller, fd);
   not_idle(poller, it);
+  not_lost(poller, it);
   it->ours = false;
+  return same;
 }
 
 enum trail_status trail_poller_want(struct trail_poller *poller, int fd, unsigned events) {
@@ -115,18 +151,12 @@ enum trail_status trail_poller_want(struct trail_poller *poller, int fd, unsigne
   it->wanted = (unsigned char)events;
   if (events) not_idle(poller, it);
   if (!it->ours && !events) { /* the resolver's: closed right after this, behind our back */
-    tell_kernel(poller, fd);
+    (void)tell_kernel(poller, fd);
   } else if (!it->dirty && it->wanted != it->applied) {
     it->dirty = true;
     poller->changes[poller->changed++] = fd;
   }
   return TRAIL_OK;
-}
-
-int trail_poller_busy(const struct trail_poller *poller) {
-  for (int fd = 0; fd < poller->capacity; fd++)
-    if (poller->table[fd].ours && poller->table[fd].wanted) return fd;
-  return -1;
 }
 
 bool trail_poller_is_open(const struct trail_poller *poller, int fd) {
@@ -141,6 +171,22 @@ void trail_poller_idle(struct trail_poller *poller, int fd) {
   poller->idle++;
 }
 
+enum trail_status trail_poller_watch(struct trail_poller *poller, int fd) {
+  enum trail_status status = table_reserve(poller, fd);
+  if (status != TRAIL_OK) return status;
+  struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP, .data.fd = fd};
+  if (epoll_ctl(poller->epoll, EPOLL_CTL_ADD, fd, &event) != 0) return TRAIL_NETWORK;
+  poller->table[fd].watched = true;
+  poller->table[fd].inode = inode_of(fd);
+  return TRAIL_OK;
+}
+
+void trail_poller_unwatch(struct trail_poller *poller, int fd) {
+  if (fd < 0 || fd >= poller->capacity || !poller->table[fd].watched) return;
+  poller->table[fd].watched = false;
+  (void)epoll_ctl(poller->epoll, EPOLL_CTL_DEL, fd, NULL);
+}
+
 /* ---- waiting ------------------------------------------------------------------------------ */
 
 static int milliseconds_up(int64_t us) {
@@ -152,7 +198,7 @@ static int milliseconds_up(int64_t us) {
 /* Reports an event of an idle connection, once: after this it is out of the set. */
 static void report_idle(struct trail_poller *poller, int fd, struct trail_ready *ready) {
   poller->table[fd].idle = false;
-  tell_kernel(poller, fd);
+  (void)tell_kernel(poller, fd);
   poller->idle--;
   *ready = (struct trail_ready){.fd = fd, .events = TRAIL_UNASKED};
 }
@@ -161,14 +207,17 @@ static bool is_idle(const struct trail_poller *poller, int fd) {
   return fd < poller->capacity && poller->table[fd].idle;
 }
 
+/* The kernel hands out what is ready in turns, so that idle ones behind many busy ones come too. */
 int trail_poller_sweep(struct trail_poller *poller, struct trail_ready *ready, int max) {
-  struct epoll_event events[64];
-  int filled = 0;
-  if (poller->idle == 0) return 0;
-  int count = epoll_wait(poller->epoll, events, max < 64 ? max : 64, 0);
-  for (int i = 0; i < count; i++)
-    if (is_idle(poller, events[i].data.fd))
-      report_idle(poller, events[i].data.fd, &ready[filled++]);
+  struct epoll_event events[AT_ONCE];
+  int filled = 0, seen = 0, count = poller->idle ? AT_ONCE : 0;
+  while (count == AT_ONCE && filled < max && seen <= poller->capacity) {
+    count = epoll_wait(poller->epoll, events, AT_ONCE, 0);
+    for (int i = 0; i < count && filled < max; i++)
+      if (is_idle(poller, events[i].data.fd))
+        report_idle(poller, events[i].data.fd, &ready[filled++]);
+    seen += count;
+  }
   return filled;
 }
 
@@ -178,32 +227,97 @@ static void drain_timer(struct trail_poller *poller) {
   poller->armed_us = TRAIL_NEVER;
 }
 
-void trail_poller_sleep_with(struct trail_poller *poller, const sigset_t *mask) {
+void trail_poller_sleep_with(struct trail_poller *poller, const sigset_t *mask,
+                             pthread_mutex_t *lock) {
   poller->asleep = mask;
+  poller->lock = lock;
+}
+
+static int sleep_until_ready(const struct trail_poller *poller, struct epoll_event *events, int max,
+                             int64_t timeout_us) {
+  pthread_mutex_t *lock = timeout_us != 0 ? poller->lock : NULL;
+  if (lock) pthread_mutex_unlock(lock);
+  int count = epoll_pwait(poller->epoll, events, max, milliseconds_up(timeout_us), poller->asleep);
+  int problem = errno;
+  if (lock) pthread_mutex_lock(lock);
+  errno = problem;
+  return count;
+}
+
+static int report_lost(struct trail_poller *poller, struct trail_ready *ready, int max) {
+  int filled = 0;
+  for (int fd = 0; fd < poller->capacity && poller->lost && filled < max; fd++) {
+    if (!poller->table[fd].lost) continue;
+    not_lost(poller, &poller->table[fd]);
+    ready[filled++] = (struct trail_ready){.fd = fd, .events = TRAIL_BROKEN};
+  }
+  return filled;
+}
+
+/* Takes the descriptor up into a new set; it is lost where its number is another file's by now. */
+static void take_up(struct trail_poller *poller, int fd) {
+  struct interest *it = &poller->table[fd];
+  unsigned char applied = it->applied, wanted = it->wanted;
+  if (!applied) return;
+  it->applied = 0;
+  it->wanted = applied;
+  bool same = !it->ours || inode_of(fd) == it->inode;
+  if (same && tell_kernel(poller, fd)) {
+    it->wanted = wanted;
+    return;
+  }
+  not_idle(poller, it);
+  it->wanted = it->applied = 0;
+  if (!it->lost) poller->lost++;
+  it->lost = true;
+}
+
+/* The numbers of the old set and timer are not ours to close any more. */
+static void revive(struct trail_poller *poller) {
+  if (open_set(poller) != TRAIL_OK) {
+    poll(NULL, 0, 10); /* rather than be asked again at once */
+    return;
+  }
+  for (int fd = 0; fd < poller->capacity; fd++) {
+    bool watched = poller->table[fd].watched && inode_of(fd) == poller->table[fd].inode;
+    poller->table[fd].watched = false;
+    if (watched)
+      (void)!trail_poller_watch(poller, fd);
+    else
+      take_up(poller, fd);
+  }
+}
+
+static struct trail_ready translate(const struct epoll_event *event) {
+  unsigned seen = 0;
+  if (event->events & EPOLLIN) seen |= TRAIL_READABLE;
+  if (event->events & EPOLLOUT) seen |= TRAIL_WRITABLE;
+  if (event->events & (EPOLLERR | EPOLLHUP)) seen |= TRAIL_BROKEN;
+  return (struct trail_ready){.fd = event->data.fd, .events = seen};
 }
 
 int trail_poller_wait(struct trail_poller *poller, int64_t timeout_us, struct trail_ready *ready,
                       int max) {
-  struct epoll_event events[64];
+  struct epoll_event events[AT_ONCE];
   apply_changes(poller);
-  if (max > 64) max = 64;
-  int count = epoll_pwait(poller->epoll, events, max, milliseconds_up(timeout_us), poller->asleep);
-  if (count < 0) return errno == EINTR ? -1 : 0;
+  if (poller->lost) return report_lost(poller, ready, max);
+  if (max > AT_ONCE) max = AT_ONCE;
+  int count = sleep_until_ready(poller, events, max, timeout_us);
+  if (count < 0) {
+    if (errno == EINTR) return -1;
+    revive(poller); /* the set itself was closed */
+    return report_lost(poller, ready, max);
+  }
   int filled = 0;
   for (int i = 0; i < count; i++) {
-    if (events[i].data.fd == poller->timer) {
+    if (events[i].data.fd == poller->timer)
       drain_timer(poller);
-      continue;
-    }
-    if (is_idle(poller, events[i].data.fd)) {
+    else if (is_idle(poller, events[i].data.fd))
       report_idle(poller, events[i].data.fd, &ready[filled++]);
-      continue;
-    }
-    unsigned seen = 0;
-    if (events[i].events & EPOLLIN) seen |= TRAIL_READABLE;
-    if (events[i].events & EPOLLOUT) seen |= TRAIL_WRITABLE;
-    if (events[i].events & (EPOLLERR | EPOLLHUP)) seen |= TRAIL_BROKEN;
-    ready[filled++] = (struct trail_ready){.fd = events[i].data.fd, .events = seen};
+    else if (poller->table[events[i].data.fd].watched)
+      ready[filled++] = (struct trail_ready){.fd = events[i].data.fd, .events = TRAIL_WATCHED};
+    else
+      ready[filled++] = translate(&events[i]);
   }
   return filled;
 }
@@ -212,10 +326,10 @@ int trail_poller_fd(const struct trail_poller *poller) { return poller->epoll; }
 
 void trail_poller_arm(struct trail_poller *poller, int64_t at_us) {
   apply_changes(poller);
+  if (at_us < 1) at_us = 1; /* zero would switch the timer off */
   if (at_us == poller->armed_us) return;
   struct itimerspec when = {0};
   if (at_us != TRAIL_NEVER) {
-    if (at_us < 1) at_us = 1; /* zero would switch the timer off */
     when.it_value.tv_sec = at_us / 1000000;
     when.it_value.tv_nsec = at_us % 1000000 * 1000;
   }
@@ -229,24 +343,18 @@ enum trail_status trail_poller_create(struct trail_poller **out) {
   struct trail_poller *poller = trail_memory_zalloc(1, sizeof *poller);
   *out = NULL;
   if (!poller) return TRAIL_NO_MEMORY;
-  poller->armed_us = TRAIL_NEVER;
-  poller->epoll = epoll_create1(EPOLL_CLOEXEC);
-  poller->timer = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+  enum trail_status status = open_set(poller);
   poller->inode = inode_of(poller->epoll);
-  struct epoll_event event = {.events = EPOLLIN, .data.fd = poller->timer};
-  if (poller->epoll < 0 || poller->timer < 0 ||
-      epoll_ctl(poller->epoll, EPOLL_CTL_ADD, poller->timer, &event) != 0) {
+  if (status == TRAIL_OK)
+    *out = poller;
+  else
     trail_poller_destroy(poller);
-    return TRAIL_NETWORK;
-  }
-  *out = poller;
-  return TRAIL_OK;
+  return status;
 }
 
 void trail_poller_destroy(struct trail_poller *poller) {
   if (!poller) return;
-  if (poller->epoll >= 0) close(poller->epoll);
-  if (poller->timer >= 0) close(poller->timer);
+  close_set(poller);
   trail_memory_free(poller->table);
   trail_memory_free(poller->changes);
   trail_memory_free(poller);
@@ -256,7 +364,9 @@ void trail_poller_destroy(struct trail_poller *poller) {
  */
 void trail_poller_abandon(struct trail_poller *poller) {
   for (int fd = 0; fd < poller->capacity; fd++)
-    if (poller->table[fd].ours && inode_of(fd) == poller->table[fd].inode) close(fd);
+    if ((poller->table[fd].ours || poller->table[fd].watched) &&
+        inode_of(fd) == poller->table[fd].inode)
+      close(fd);
   if (inode_of(poller->epoll) != poller->inode) poller->epoll = -1;
   if (inode_of(poller->timer) != poller->inode) poller->timer = -1;
   trail_poller_destroy(poller);

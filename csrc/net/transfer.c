@@ -6,23 +6,50 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/descriptors.h"
 #include "base/memory.h"
 #include "base/secret.h"
 #include "net/failure.h"
 #include "net/gunzip.h"
+#include "net/host.h"
+#include "net/poller.h"
+#include "net/profile.h"
 
 /* ---- callbacks ------------------------------------------------------------------------------ */
 
 static void refuse(struct trail_transfer *transfer, enum trail_status status, const char *why) {
   transfer->refused = true;
   transfer->answer.failure = status;
-  snprintf(transfer->answer.message, sizeof transfer->answer.message, "%s", why);
+  trail_answer_say(&transfer->answer, why);
+}
+
+/* What libcurl makes of HTTP/2's status, which is not of a line: "HTTP/2 200 ". */
+static bool is_made_up(const char *line, size_t size) {
+  return size == strlen("HTTP/2 200 \r\n") && line[6] == ' ' && line[10] == ' ';
+}
+
+/* libcurl believes a status line that says HTTP/2, whatever the connection speaks, and would let
+ * others send their requests on it at the same time. */
+static enum trail_status note_version(struct trail_transfer *transfer, const char *line,
+                                      size_t size, const char **why) {
+  char version = line[5];
+  *why = "the status line is of another version than HTTP/1";
+  if (version != '1' && (transfer->http1 || !is_made_up(line, size))) return TRAIL_PROTOCOL;
+  transfer->framed = version != '1';
+  if (transfer->host) trail_host_answers(transfer->host, transfer, version);
+  return TRAIL_OK;
 }
 
 static size_t on_header(char *line, size_t one, size_t size, void *context) {
   struct trail_transfer *transfer = context;
-  const char *why = "there is not enough memory for the header block";
-  enum trail_status status = trail_head_line(&transfer->answer.head, line, one * size, &why);
+  enum trail_status status = TRAIL_OK;
+  const char *why;
+  if (one * size > 5 && memcmp(line, "HTTP/", 5) == 0)
+    status = note_version(transfer, line, one * size, &why);
+  if (status == TRAIL_OK) {
+    why = "there is not enough memory for the header block";
+    status = trail_head_line(&transfer->answer.head, line, one * size, &why);
+  }
   if (status == TRAIL_OK) return one * size;
   refuse(transfer, status, why);
   return CURL_WRITEFUNC_ERROR;
@@ -60,25 +87,41 @@ static size_t on_body(char *bytes, size_t one, size_t size, void *context) {
  * the next one is the engine's to decide on, and to count. */
 static int on_send(void *context, char *ip, char *local_ip, int port, int local_port) {
   struct trail_transfer *transfer = context;
-  (void)ip, (void)local_ip, (void)port, (void)local_port;
-  bool again = transfer->sends++ > 0;
-  return again && transfer->once ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+  (void)ip, (void)local_ip, (void)port;
+  /* What libcurl 7.88 cannot copy it may leave out in silence, the query for one. */
+  if (trail_memory_failures() != transfer->failures) return CURL_PREREQFUNC_ABORT;
+  if (transfer->sends++ > 0 && transfer->once) return CURL_PREREQFUNC_ABORT;
+  if (transfer->host) trail_host_sends(transfer->host, transfer, local_port);
+  return CURL_PREREQFUNC_OK;
 }
 
 static curl_socket_t on_open(void *context, curlsocktype purpose, struct curl_sockaddr *address) {
-  struct trail_poller *poller = context;
+  struct trail_transfer *transfer = context;
+  struct trail_host *host = transfer->host;
   (void)purpose;
+  transfer->error[0] = '\0'; /* what broke an earlier connection is not what may break this one */
+  if (host && !trail_host_may_open(host, transfer)) {
+    transfer->turned_back = true;
+    return CURL_SOCKET_BAD;
+  }
+  transfer->opened++;
   int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+  transfer->starved = fd < 0 && (errno == EMFILE || errno == ENFILE);
   if (fd < 0) return CURL_SOCKET_BAD;
-  if (trail_poller_opened(poller, fd) == TRAIL_OK) return fd;
+  if (trail_poller_opened(transfer->hosts->poller, fd) == TRAIL_OK) {
+    if (host) trail_host_opened(host, fd);
+    return fd;
+  }
   close(fd);
   errno = ENOMEM;
   return CURL_SOCKET_BAD;
 }
 
+/* It may outlive the transfer that opened it. */
 static int on_close(void *context, curl_socket_t fd) {
-  trail_poller_closing(context, fd);
-  return close(fd);
+  struct trail_hosts *hosts = context;
+  trail_hosts_closing(hosts, fd);
+  return trail_poller_closing(hosts->poller, fd) ? close(fd) : 0;
 }
 
 /* ---- options --------------------------------------------------------------------------------- */
@@ -100,22 +143,23 @@ static const struct option fixed_numbers[] = {
     {CURLOPT_SSL_VERIFYHOST, 2},
     {CURLOPT_PROXY_SSL_VERIFYPEER, 1},
     {CURLOPT_PROXY_SSL_VERIFYHOST, 2},
-    {CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2},
     {CURLOPT_HEADEROPT, CURLHEADER_SEPARATE},
     {CURLOPT_SUPPRESS_CONNECT_HEADERS, 1},
     {CURLOPT_DISALLOW_USERNAME_IN_URL, 1},
     {CURLOPT_PATH_AS_IS, 1},
     {CURLOPT_QUICK_EXIT, 1},
     {CURLOPT_MAXAGE_CONN, 30},
+    {CURLOPT_BUFFERSIZE, 4096}, /* made, wiped and freed for each attempt; most answers fit */
     {CURLOPT_TCP_NODELAY, 1},
     {CURLOPT_TCP_KEEPALIVE, 1},
     {CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS},
     {CURLOPT_HTTP_CONTENT_DECODING, 0}, /* see gunzip.h */
+    {CURLOPT_SSL_SESSIONID_CACHE, 0},   /* 7.88 frees a session's host twice for want of memory */
     /* No low-speed limit: each attempt has its timeout, and a second limit for the same thing would
      * cut short the long wait that a caller asked for. */
 };
 
-static CURLcode set_fixed(struct trail_transfer *transfer, struct trail_poller *poller) {
+static CURLcode set_fixed(struct trail_transfer *transfer) {
   CURL *easy = transfer->easy;
   CURLcode code = CURLE_OK;
   for (size_t i = 0; !code && i < sizeof fixed_numbers / sizeof fixed_numbers[0]; i++)
@@ -129,43 +173,32 @@ static CURLcode set_fixed(struct trail_transfer *transfer, struct trail_poller *
   if (!code) code = curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_send);
   if (!code) code = curl_easy_setopt(easy, CURLOPT_PREREQDATA, transfer);
   if (!code) code = curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
-  if (!code) code = curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, poller);
+  if (!code) code = curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, transfer);
   if (!code) code = curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
-  if (!code) code = curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, poller);
+  if (!code) code = curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, transfer->hosts);
   return code;
 }
 
-static CURLcode set_proxy(CURL *easy, const struct trail_profile *profile) {
-  /* Over plain HTTP a proxy would be handed the key, and a loopback server needs none. */
-  const char *proxy = profile->plain_http || !profile->proxy ? "" : profile->proxy;
-  return strcmp(proxy, "env") == 0 ? CURLE_OK : curl_easy_setopt(easy, CURLOPT_PROXY, proxy);
+/* The path and query of a URL, which has a host. */
+static const char *target_of(const char *url) {
+  const char *authority = strstr(url, "://");
+  const char *slash = strchr(authority ? authority + 3 : url, '/');
+  return slash ? slash : "/";
 }
 
-static CURLcode set_profile(CURL *easy, const struct trail_profile *profile) {
-  const char *protocols = profile->plain_http ? "http,https" : "https";
-  long connect_ms = (long)(profile->connect_timeout_us / 1000);
-  CURLcode code = curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, protocols);
-  /* HTTP/2 needs TLS here. Who asks for it waits for the first answer to see whether there is any.
-   */
-  if (!code && profile->plain_http)
-    code = curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-  if (!code) code = curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, protocols);
-  if (!code)
-    code = curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, connect_ms > 0 ? connect_ms : 1L);
-  if (!code) code = set_proxy(easy, profile);
-  if (!code && profile->ca_file) code = curl_easy_setopt(easy, CURLOPT_CAINFO, profile->ca_file);
-  if (!code && profile->pinned_public_key)
-    code = curl_easy_setopt(easy, CURLOPT_PINNEDPUBLICKEY, profile->pinned_public_key);
-  return code;
-}
-
-static enum trail_status adopt_profile(struct trail_transfer *transfer, struct trail_poller *poller,
-                                       const struct trail_profile *profile) {
+static enum trail_status adopt_profile(struct trail_transfer *transfer,
+                                       const struct trail_request *request) {
+  const struct trail_profile *profile = request->profile;
   if (transfer->profile_id == profile->id) return TRAIL_OK;
+  /* Not a reset: that changes the size of a buffer which the handle may still hold. */
   transfer->profile_id = 0;
-  curl_easy_reset(transfer->easy);
-  CURLcode code = set_fixed(transfer, poller);
-  if (!code) code = set_profile(transfer->easy, profile);
+  curl_easy_cleanup(transfer->easy);
+  transfer->easy = curl_easy_init();
+  if (!transfer->easy) return TRAIL_NO_MEMORY;
+  transfer->plain = transfer->own = false; /* libcurl's own beginning */
+  CURLcode code = set_fixed(transfer);
+  if (!code) code = trail_profile_set(profile, transfer->easy);
+  if (!code) code = trail_profile_set_origin(request->url, transfer->easy, &transfer->origin);
   if (code == CURLE_OUT_OF_MEMORY) return TRAIL_NO_MEMORY;
   if (code) return TRAIL_CONFIG;
   transfer->profile_id = profile->id;
@@ -180,12 +213,18 @@ static size_t count_lines(const char *headers) {
   return count;
 }
 
+/* What keeps libcurl from adding lines of its own, which it does where there is a body. */
+static bool is_for_bodies(const char *line) {
+  return strcmp(line, "Expect:") == 0 || strcmp(line, "Content-Type:") == 0;
+}
+
 /* libcurl only walks the list, so its nodes may point at lines that others own: the key's stays
  * where secrets live and is not copied for the list. */
 static enum trail_status link_headers(struct trail_transfer *transfer,
                                       const struct trail_request *request) {
   static char accept_encoding[] = "Accept-Encoding: gzip";
-  size_t needed = count_lines(request->headers) + 2;
+  bool bodiless = !request->body;
+  size_t needed = count_lines(request->headers) + 3;
   if (needed > transfer->node_capacity) {
     struct curl_slist *nodes = trail_memory_zalloc(needed, sizeof *nodes);
     if (!nodes) return TRAIL_NO_MEMORY;
@@ -200,16 +239,21 @@ static enum trail_status link_headers(struct trail_transfer *transfer,
   }
   transfer->nodes[used++].data = accept_encoding;
   for (const char *line = request->headers; line && *line; line += strlen(line) + 1)
-    transfer->nodes[used++].data = (char *)line;
+    if (!bodiless || !is_for_bodies(line)) transfer->nodes[used++].data = (char *)line;
+  if (request->more_headers) transfer->nodes[used++].data = (char *)request->more_headers;
   for (size_t i = 0; i < used; i++)
     transfer->nodes[i].next = i + 1 < used ? &transfer->nodes[i + 1] : NULL;
   CURLcode code = curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, transfer->nodes);
   return code ? TRAIL_NO_MEMORY : TRAIL_OK;
 }
 
-static CURLcode set_method(CURL *easy, const struct trail_request *request) {
+static CURLcode set_method(struct trail_transfer *transfer, const struct trail_request *request) {
+  CURL *easy = transfer->easy;
   bool head = strcmp(request->method, "HEAD") == 0;
   bool get = strcmp(request->method, "GET") == 0 || head;
+  bool plain = get && !head && !request->body;
+  if (plain && transfer->plain) return CURLE_OK; /* as it was */
+  transfer->plain = plain;
   /* Each of these also undoes the other's. */
   CURLcode code = curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
   if (!code && head) code = curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
@@ -225,38 +269,71 @@ static CURLcode set_method(CURL *easy, const struct trail_request *request) {
   return code;
 }
 
-enum trail_status trail_transfer_prepare(struct trail_transfer *transfer,
-                                         struct trail_poller *poller,
+/* A request that must not be sent twice shares its connection with nobody: libcurl takes a
+ * connection that another request has joined for an old one, and repeats what it carried. So those
+ * of such requests are opened with a setting that means the same (TLS 1.2 or newer) but reads
+ * otherwise, and no other request finds them. */
+static CURLcode set_sharing(struct trail_transfer *transfer, bool own) {
+  CURL *easy = transfer->easy;
+  if (own == transfer->own) return CURLE_OK;
+  transfer->own = own;
+  long newest = own ? CURL_SSLVERSION_MAX_TLSv1_3 : CURL_SSLVERSION_MAX_DEFAULT;
+  CURLcode code = curl_easy_setopt(easy, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2 | newest);
+  if (!code) code = curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, (long)own);
+  return code;
+}
+
+static void begin(struct trail_transfer *transfer, const struct trail_request *request) {
+  trail_answer_clear(&transfer->answer);
+  trail_answer_init(&transfer->answer, request->profile->max_response_bytes);
+  transfer->once = !request->safe && !request->single_use;
+  transfer->bodiless = strcmp(request->method, "HEAD") == 0;
+  transfer->http1 = request->profile->plain_http;
+  transfer->compressed = transfer->framed = false;
+  transfer->sends = 0;
+  transfer->until_us = request->until_us;
+  transfer->halfway_us = request->started_us + (request->until_us - request->started_us) / 2;
+  transfer->connect_us = request->profile->connect_timeout_us;
+  transfer->connect_by_us = 0;
+}
+
+enum trail_status trail_transfer_prepare(struct trail_transfer *transfer, struct trail_hosts *hosts,
                                          const struct trail_request *request) {
-  enum trail_status status = adopt_profile(transfer, poller, request->profile);
+  transfer->hosts = hosts;
+  enum trail_status status = adopt_profile(transfer, request);
   if (status != TRAIL_OK) return status;
   status = link_headers(transfer, request);
   if (status != TRAIL_OK) return status;
-  CURLcode code = set_method(transfer->easy, request);
-  if (!code) code = curl_easy_setopt(transfer->easy, CURLOPT_URL, request->url);
+  CURLcode code = set_method(transfer, request);
+  if (!code)
+    code = curl_easy_setopt(transfer->easy, CURLOPT_REQUEST_TARGET, target_of(request->url));
+  if (!code) code = set_sharing(transfer, request->single_use);
   if (!code)
     code = curl_easy_setopt(transfer->easy, CURLOPT_FRESH_CONNECT, (long)request->fresh_connection);
-  if (!code)
-    code = curl_easy_setopt(transfer->easy, CURLOPT_FORBID_REUSE, (long)request->single_use);
-  trail_answer_clear(&transfer->answer);
-  trail_answer_init(&transfer->answer, request->profile->max_response_bytes);
-  transfer->refused = transfer->compressed = false;
-  transfer->fresh = request->fresh_connection;
-  transfer->once = !request->safe && !request->fresh_connection;
-  transfer->sends = 0;
-  transfer->bodiless = strcmp(request->method, "HEAD") == 0;
+  begin(transfer, request);
+  if (code) return TRAIL_NO_MEMORY;
+  if (!request->profile->plain_http && !transfer->own)
+    transfer->host = trail_hosts_enter(hosts, request);
+  return TRAIL_OK;
+}
+
+void trail_transfer_launch(struct trail_transfer *transfer) {
+  transfer->refused = transfer->turned_back = transfer->starved = false;
   transfer->error[0] = '\0';
-  return code ? TRAIL_NO_MEMORY : TRAIL_OK;
+  transfer->opened = 0;
+  transfer->fd = -1;
+  transfer->failures = trail_memory_failures();
 }
 
 /* ---- the end --------------------------------------------------------------------------------- */
 
 /* Once a connection stands, bytes of the request may be anywhere on the way. */
-static bool may_have_sent(CURL *easy) {
+static bool may_have_sent(const struct trail_transfer *transfer) {
+  if (transfer->sends > 0) return true;
   curl_off_t before_sending = 0;
   long request_bytes = 0;
-  curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &before_sending);
-  curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &request_bytes);
+  curl_easy_getinfo(transfer->easy, CURLINFO_PRETRANSFER_TIME_T, &before_sending);
+  curl_easy_getinfo(transfer->easy, CURLINFO_REQUEST_SIZE, &request_bytes);
   return before_sending > 0 || request_bytes > 0;
 }
 
@@ -265,9 +342,25 @@ static bool ended_early(CURLcode code) {
          code == CURLE_SEND_ERROR;
 }
 
+/* Of what resolving a name needs, and of a file of certificates, libcurl does not tell that it was a
+ * descriptor. */
+static bool is_starved(const struct trail_transfer *transfer, CURLcode code) {
+  if (transfer->starved) return true;
+  if (code == CURLE_COULDNT_RESOLVE_HOST) return trail_descriptors_lack(3);
+  return code == CURLE_SSL_CACERT_BADFILE && trail_descriptors_lack(2); /* its socket is closed */
+}
+
 static void explain(struct trail_transfer *transfer, CURLcode code) {
+  if (is_starved(transfer, code)) {
+    char said[128];
+    trail_descriptors_complain("a connection", said, sizeof said);
+    trail_answer_say(&transfer->answer, said);
+    transfer->answer.failure = TRAIL_NETWORK;
+    transfer->answer.uncounted = true;
+    return;
+  }
   const char *text = transfer->error[0] ? transfer->error : curl_easy_strerror(code);
-  snprintf(transfer->answer.message, sizeof transfer->answer.message, "%s", text);
+  trail_answer_say(&transfer->answer, text);
 }
 
 /* An answer that can have a body, says it is gzip, and does not come to the stream's end. */
@@ -278,12 +371,28 @@ static bool ends_within_gzip(const struct trail_transfer *transfer) {
   return !transfer->bodiless && head->status != 204 && head->status != 304;
 }
 
-void trail_transfer_finish(struct trail_transfer *transfer, CURLcode code) {
+/* libcurl does not tell whether TLS ended with its word or anybody on the way cut the connection. */
+static bool is_open_ended(const struct trail_transfer *transfer) {
+  const struct trail_head *head = &transfer->answer.head;
+  bool bodiless = transfer->bodiless || head->status == 204 || head->status == 304;
+  bool told = head->chunked || head->content_length >= 0 || transfer->compressed;
+  return !transfer->http1 && !transfer->framed && !bodiless && !told;
+}
+
+static void judge(struct trail_transfer *transfer, CURLcode code) {
   struct trail_answer *answer = &transfer->answer;
   answer->curl_code = (int)code;
-  answer->sent = may_have_sent(transfer->easy);
+  answer->sent = may_have_sent(transfer);
   if (transfer->refused) return;
   answer->failure = trail_failure_refine((int)code, transfer->error, answer->head.bytes > 0);
+  /* Whatever libcurl calls it: a name that was not found, a certificate that does not fit ... */
+  if (answer->failure != TRAIL_OK && trail_memory_failures() != transfer->failures) {
+    refuse(transfer, TRAIL_NO_MEMORY, "there was not enough memory for the transfer");
+    return;
+  }
+  /* The handshake of a second connection of one attempt: libcurl keeps the text of its first
+   * error only, and the first connection's handshake went well. */
+  if (code == CURLE_SSL_CONNECT_ERROR && transfer->sends) answer->failure = TRAIL_NETWORK;
   bool malformed = code == CURLE_RECV_ERROR && answer->failure == TRAIL_PROTOCOL;
   answer->cut = ended_early(code) && !malformed;
   if (code == CURLE_ABORTED_BY_CALLBACK) { /* by on_send */
@@ -293,10 +402,9 @@ void trail_transfer_finish(struct trail_transfer *transfer, CURLcode code) {
   }
   /* Of a request on a connection of its own libcurl repeats only what the server refused
    * unprocessed. */
-  if (transfer->fresh && strstr(transfer->error, "Connection died, tried")) answer->sent = false;
+  if (transfer->own && strstr(transfer->error, "Connection died, tried")) answer->sent = false;
   if (code == CURLE_OUT_OF_MEMORY && answer->sent && !answer->head.complete) {
-    /* A line longer than libcurl takes; memory that ran out would have shown before. */
-    refuse(transfer, TRAIL_TOO_LARGE, "a header line is longer than 100 KiB");
+    refuse(transfer, TRAIL_TOO_LARGE, "a header line is longer than 100 KiB"); /* than it takes */
     return;
   }
   if (code) {
@@ -308,6 +416,21 @@ void trail_transfer_finish(struct trail_transfer *transfer, CURLcode code) {
   } else if (ends_within_gzip(transfer)) {
     refuse(transfer, TRAIL_PROTOCOL, "the compressed body ended before its end");
   }
+  answer->open_ended = is_open_ended(transfer);
+}
+
+static struct trail_wire *wire_of(const struct trail_transfer *transfer) {
+  return transfer->host ? trail_host_wire(transfer->host, transfer->wire) : NULL;
+}
+
+void trail_transfer_finish(struct trail_transfer *transfer, CURLcode code) {
+  struct trail_wire *wire = wire_of(transfer);
+  judge(transfer, code);
+  transfer->worn = code != CURLE_OK || transfer->sends > 1;
+  transfer->answer.shared = wire && wire->shared;
+  if (!wire || !transfer->answer.cut) return;
+  if (wire->broken) transfer->answer.uncounted = true;
+  wire->broken = true;
 }
 
 static bool passed(CURL *easy, CURLINFO moment) {
@@ -318,6 +441,7 @@ static bool passed(CURL *easy, CURLINFO moment) {
 
 static const char *stalled_in(const struct trail_transfer *transfer) {
   CURL *easy = transfer->easy;
+  if (transfer->place == TRAIL_TRANSFER_WAITING) return "waiting for a connection to be opened";
   if (transfer->answer.head.complete) return "receiving the body";
   if (transfer->answer.head.bytes) return "receiving the header block";
   if (passed(easy, CURLINFO_PRETRANSFER_TIME_T)) return "waiting for the answer";
@@ -327,12 +451,27 @@ static const char *stalled_in(const struct trail_transfer *transfer) {
 }
 
 void trail_transfer_stop(struct trail_transfer *transfer) {
-  transfer->answer.sent = may_have_sent(transfer->easy);
-  snprintf(transfer->answer.message, sizeof transfer->answer.message, "%s", stalled_in(transfer));
+  struct trail_wire *wire = wire_of(transfer);
+  transfer->worn = transfer->sends > 0;
+  transfer->answer.shared = wire && wire->shared;
+  transfer->answer.sent = may_have_sent(transfer);
+  trail_answer_say(&transfer->answer, stalled_in(transfer));
+}
+
+void trail_transfer_expire(struct trail_transfer *transfer) {
+  struct trail_answer *answer = &transfer->answer;
+  answer->failure = TRAIL_TIMEOUT;
+  answer->sent = transfer->sends > 0;
+  trail_answer_say(answer, "timed out waiting for a connection to be opened");
 }
 
 void trail_transfer_release(struct trail_transfer *transfer) {
-  curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, NULL);
+  if (transfer->host) {
+    trail_host_quits(transfer->host, transfer);
+    trail_host_leave(transfer->host);
+  }
+  transfer->host = NULL;
+  if (transfer->easy) curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, NULL);
   trail_secret_release(transfer->authorization);
   transfer->authorization = NULL;
   transfer->owner = NULL;
@@ -343,18 +482,14 @@ enum trail_status trail_transfer_create(struct trail_transfer **out) {
   *out = NULL;
   if (!transfer) return TRAIL_NO_MEMORY;
   trail_answer_init(&transfer->answer, 0);
-  transfer->easy = curl_easy_init();
-  if (!transfer->easy) {
-    trail_transfer_destroy(transfer);
-    return TRAIL_NO_MEMORY;
-  }
   *out = transfer;
   return TRAIL_OK;
 }
 
 void trail_transfer_destroy(struct trail_transfer *transfer) {
   if (!transfer) return;
-  if (transfer->easy) curl_easy_cleanup(transfer->easy);
+  curl_easy_cleanup(transfer->easy);
+  curl_url_cleanup(transfer->origin);
   trail_secret_release(transfer->authorization);
   trail_gunzip_destroy(transfer->gunzip);
   trail_memory_free(transfer->nodes);

@@ -8,11 +8,13 @@
 #ifndef TRAIL_NET_TRANSPORT_H
 #define TRAIL_NET_TRANSPORT_H
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/slice.h"
 #include "base/status.h"
 #include "net/answer.h"
 
@@ -20,10 +22,12 @@ struct trail_secret;
 struct trail_transfer;
 struct trail_transport;
 
-/* What all attempts of one client share. It outlives them and never changes. */
+/* What all attempts of one client share: all go to one origin. It outlives them and never changes.
+ */
 struct trail_profile {
   uint64_t id;         /* unique in the process, so that a prepared handle is recognised */
   const char *ca_file; /* NULL: the system's */
+  struct trail_slice ca_text; /* what it holds, where it cannot be read later; empty: read it */
   const char *proxy;   /* NULL: none, "env": from the environment, else its URL */
   const char *pinned_public_key; /* NULL: none; libcurl's syntax */
   bool plain_http;               /* loopback only; checked where the base URL is */
@@ -35,14 +39,16 @@ struct trail_profile {
 struct trail_request {
   const struct trail_profile *profile;
   const char *method;
-  const char *url;
-  const char *headers; /* "Name: value" lines, each ended by NUL, the list by an empty one */
+  const char *url; /* of the profile's origin */
+  const char *headers;      /* "Name: value" lines, each ended by NUL, the list by an empty one */
+  const char *more_headers; /* one line more; NULL: none */
   struct trail_secret *authorization; /* the whole header line; NULL: none */
   const char *body;                   /* NULL: the request has none */
   size_t body_size;
   bool safe;             /* changes nothing on the server (RFC 9110 section 9.2.1) */
-  bool fresh_connection; /* never reuse one: a request that must not be sent twice */
-  bool single_use;       /* nor keep it: each of many such requests would leave one behind */
+  bool fresh_connection; /* not one that stood idle, which may be what broke an earlier attempt */
+  bool single_use;       /* one of its own, before and after: it must not be sent twice */
+  int64_t started_us, until_us; /* boot time; when the engine ends the attempt */
 };
 
 struct trail_transport_ops {
@@ -65,6 +71,13 @@ struct trail_transport_ops {
    */
   int (*arm)(struct trail_transport *transport, int64_t at_us);
 
+  /* A descriptor of the caller's own, beside those of the transfers: `wait` ends when it is readable
+   * or its other end is gone. In a forked child `abandon` closes the child's copy. */
+  enum trail_status (*watch)(struct trail_transport *transport, int fd);
+  void (*unwatch)(struct trail_transport *transport, int fd); /* before it is closed */
+  /* The next of those that the latest `wait` found; -1 when there is none. */
+  int (*readable)(struct trail_transport *transport);
+
   void (*destroy)(struct trail_transport *transport);
   /* In the child of a fork instead of destroy: the parent's connections are left to the parent. */
   void (*abandon)(struct trail_transport *transport);
@@ -73,6 +86,7 @@ struct trail_transport_ops {
 struct trail_transport {
   const struct trail_transport_ops *ops;
   const sigset_t *asleep; /* the mask to sleep with (base/signals.h); NULL: the thread's own */
+  pthread_mutex_t *lock;  /* held by the thread, but not while `wait` sleeps; NULL: none */
 };
 
 /* The real one. */

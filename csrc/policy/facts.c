@@ -4,7 +4,7 @@
 
 #include "policy/http_date.h"
 
-enum { LIMIT, REMAINING, RESET, RETRY_AFTER, DATE, AGE, REQUEST_ID, CONTENT_TYPE, NAMES };
+enum { LIMIT, REMAINING, RESET, RETRY_AFTER, DATE, AGE, REQUEST_ID, NAMES };
 
 static const struct trail_slice names[NAMES] = {
 #define NAME(text) \
@@ -16,7 +16,6 @@ static const struct trail_slice names[NAMES] = {
     [DATE] = NAME("date"),
     [AGE] = NAME("age"),
     [REQUEST_ID] = NAME("x-request-id"),
-    [CONTENT_TYPE] = NAME("content-type"),
 #undef NAME
 };
 
@@ -30,6 +29,7 @@ static void collect(const struct trail_head *head, struct trail_slice values[NAM
       if (!trail_slice_same_nocase(field.name, names[i])) continue;
       values[i] = seen[i] || field.folded ? trail_slice_of(NULL, 0) : field.value;
       seen[i] = true;
+      break;
     }
 }
 
@@ -45,5 +45,4 @@ void trail_facts_read(const struct trail_head *head, int64_t now, struct trail_f
   facts->retry_after_ms = trail_field_retry_after_ms(
       trail_field_retry_after(values[RETRY_AFTER], now), facts->date >= 0 ? facts->date : now);
   (void)trail_field_request_id(values[REQUEST_ID], &facts->request_id);
-  facts->content_type = values[CONTENT_TYPE];
 }

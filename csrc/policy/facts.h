@@ -18,8 +18,7 @@ struct trail_facts {
   struct trail_rate_fields rate;
   int64_t date;                  /* Unix time by the server's clock; -1 absent */
   int64_t retry_after_ms;        /* from the answer's arrival; -1 absent */
-  struct trail_slice request_id; /* views into the head */
-  struct trail_slice content_type;
+  struct trail_slice request_id; /* a view into the head */
 };
 
 /* `now` is Unix time, for two-digit years and for a Retry-After date of an answer without Date. */

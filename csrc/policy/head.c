@@ -22,16 +22,31 @@ static enum trail_status refuse(enum trail_status status, const char *because, c
 
 static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-/* "HTTP/1.1 200 OK" or "HTTP/2 200": the three digits behind the first space. */
-static enum trail_status begin_block(struct trail_head *head, struct trail_slice line,
-                                     const char **why) {
+/* "HTTP/1.1" or "HTTP/2", in capitals (RFC 9112, section 2.3). */
+static bool is_version(struct trail_slice text) {
+  if (text.size < 6 || memcmp(text.bytes, "HTTP/", 5) != 0 || !is_digit(text.bytes[5]))
+    return false;
+  return text.size == 6 || (text.size == 8 && text.bytes[6] == '.' && is_digit(text.bytes[7]));
+}
+
+/* Of "HTTP/1.1 200 OK" or "HTTP/2 200": the three digits behind the first space. */
+static bool read_status(struct trail_slice line, int *status) {
   const char *space = memchr(line.bytes, ' ', line.size);
-  size_t left = space ? line.size - (size_t)(space - line.bytes) - 1 : 0;
-  const char *digits = space ? space + 1 : NULL;
+  if (!space || !is_version(trail_slice_of(line.bytes, (size_t)(space - line.bytes))))
+    return false;
+  const char *digits = space + 1;
+  size_t left = (size_t)(line.bytes + line.size - digits);
   if (left < 3 || !is_digit(digits[0]) || !is_digit(digits[1]) || !is_digit(digits[2]) ||
       (left > 3 && digits[3] != ' '))
+    return false;
+  *status = (digits[0] - '0') * 100 + (digits[1] - '0') * 10 + (digits[2] - '0');
+  return true;
+}
+
+static enum trail_status begin_block(struct trail_head *head, struct trail_slice line,
+                                     const char **why) {
+  if (!read_status(line, &head->status))
     return refuse(TRAIL_PROTOCOL, "the status line is malformed", why);
-  head->status = (digits[0] - '0') * 100 + (digits[1] - '0') * 10 + (digits[2] - '0');
   if (head->status < 100 || head->status > 599)
     return refuse(TRAIL_PROTOCOL, "the status is none of 100 to 599", why);
   if (head->status == 101)
@@ -98,7 +113,7 @@ static enum trail_status keep_line(struct trail_head *head, struct trail_slice l
                                    const char **why) {
   enum trail_status status = trail_buffer_append_slice(&head->fields, line);
   if (status == TRAIL_OK) status = trail_buffer_append_byte(&head->fields, '\n');
-  if (status != TRAIL_OK) *why = "the header block is too long";
+  if (status == TRAIL_TOO_LARGE) *why = "the header block is too long";
   return status;
 }
 

@@ -121,13 +121,11 @@ static bool with_century(struct date date, int64_t now, int64_t *seconds) {
 
 bool trail_http_date_parse(struct trail_slice value, int64_t now, int64_t *seconds) {
   struct date date;
-  size_t name = weekday_size(value, true);
-  if (name && read_rfc850(trail_slice_from(value, name), &date)) {
-    return with_century(date, now, seconds);
-  }
-  name = weekday_size(value, false);
+  size_t name = weekday_size(value, false);
   if (name == 0) return false;
   struct trail_slice rest = trail_slice_from(value, name);
-  if (!read_fixdate(rest, &date) && !read_asctime(rest, &date)) return false;
-  return to_seconds(&date, seconds);
+  if (read_fixdate(rest, &date) || read_asctime(rest, &date)) return to_seconds(&date, seconds);
+  name = weekday_size(value, true);
+  if (name == 0 || !read_rfc850(trail_slice_from(value, name), &date)) return false;
+  return with_century(date, now, seconds);
 }

@@ -212,13 +212,19 @@ static int64_t wait_for_window(const struct asking *ask, struct trail_pacer_budg
   return pause_us < wait_us ? pause_us : wait_us;
 }
 
+/* An end further ahead than any window's can be, by a clock that is another one's, binds nobody. */
+static bool is_over(struct trail_pacer_end end, int64_t now_us) {
+  int64_t left_us = end.over_us - now_us;
+  return left_us <= 0 || left_us > (TRAIL_PACER_WINDOW_MAX_S + 86400) * 1000000;
+}
+
 static int64_t ask_server_window(const struct asking *ask, uint64_t word) {
   struct trail_pacer_window window = trail_pacer_word_window(word);
   struct trail_pacer_budget budget =
       trail_pacer_word_budget(trail_pacer_word_read(&ask->pace->budget));
   struct trail_pacer_clock clock = trail_pacer_word_clock(trail_pacer_word_read(&ask->pace->clock));
   struct trail_pacer_end end = trail_pacer_word_end(window.name, clock, budget.flags);
-  if (window.name == TRAIL_PACER_UNKNOWN || ask->now_us >= end.over_us || !budget.limit)
+  if (window.name == TRAIL_PACER_UNKNOWN || is_over(end, ask->now_us) || !budget.limit)
     return ask_for_probe(ask, window, budget.flags);
 
   uint32_t limit = limit_of(ask->config, budget.limit);

@@ -4,7 +4,6 @@
 
 #include "policy/pacer_word.h"
 
-#define LONGEST_WINDOW_S (31 * INT64_C(86400))
 #define NEAR_MS 2000 /* clocks that differ by less are one clock, corrected */
 
 struct lesson {
@@ -24,7 +23,7 @@ struct finding {
 static bool is_usable(const struct trail_pacer_answer *answer) {
   int64_t length_s = (int64_t)answer->rate.reset - answer->date;
   return answer->has_rate && answer->rate.limit && answer->rate.reset > TRAIL_PACER_LOCAL + 1 &&
-         length_s >= -2 && length_s <= LONGEST_WINDOW_S;
+         length_s >= -2 && length_s <= TRAIL_PACER_WINDOW_MAX_S;
 }
 
 /* More remaining than the limit (it was just lowered, say) is all of it. */
@@ -45,33 +44,40 @@ static bool overlap(struct trail_pacer_clock a, struct trail_pacer_clock b, int6
   return a.low_ms - b.high_ms <= slack_ms && b.low_ms - a.high_ms <= slack_ms;
 }
 
+enum hearing {
+  CLOCK_DOUBTED, /* it contradicts the clock we go by, and was only noted */
+  CLOCK_SET,     /* the server's clock is another one now */
+  CLOCK_KNOWN
+};
+
 /* A clock that contradicts ours is believed when it is near, or when a second answer agrees: one
  * wrong Date changes nothing, a server whose clock was set is followed. */
-static bool is_believed(const struct lesson *lesson, struct trail_pacer_clock heard,
-                        struct trail_pacer_clock known) {
+static enum hearing compare(const struct lesson *lesson, struct trail_pacer_clock heard,
+                            struct trail_pacer_clock known) {
   uint64_t other = trail_pacer_word_read(&lesson->pace->other_clock);
-  if (overlap(heard, known, NEAR_MS - 1)) return true;
-  return other && overlap(heard, trail_pacer_word_clock(other), 0);
+  if (overlap(heard, known, NEAR_MS - 1)) return CLOCK_KNOWN;
+  return other && overlap(heard, trail_pacer_word_clock(other), 0) ? CLOCK_SET : CLOCK_DOUBTED;
 }
 
-/* False: it contradicts the clock we go by, and was only noted. */
-static bool learn_clock(const struct lesson *lesson) {
+static enum hearing learn_clock(const struct lesson *lesson) {
   struct trail_pace *pace = lesson->pace;
   struct trail_pacer_clock heard = clock_of(lesson);
   uint64_t word = trail_pacer_word_read(&pace->clock), next;
+  enum hearing hearing;
   do {
     struct trail_pacer_clock known = trail_pacer_word_clock(word), narrowed = heard;
+    hearing = word ? compare(lesson, heard, known) : CLOCK_SET;
     if (word && overlap(heard, known, 0)) {
       if (known.low_ms > heard.low_ms) narrowed.low_ms = known.low_ms;
       if (known.high_ms < heard.high_ms) narrowed.high_ms = known.high_ms;
       if (trail_pacer_word_read(&pace->other_clock)) trail_pacer_word_set(&pace->other_clock, 0);
-    } else if (word && !is_believed(lesson, heard, known)) {
+    } else if (hearing == CLOCK_DOUBTED) {
       trail_pacer_word_set(&pace->other_clock, trail_pacer_word_of_clock(heard));
-      return false;
+      return hearing;
     }
     next = trail_pacer_word_of_clock(narrowed);
   } while (next != word && !trail_pacer_word_swap(&pace->clock, &word, next));
-  return true;
+  return hearing;
 }
 
 /* ---- the budget ------------------------------------------------------------------------------ */
@@ -140,7 +146,7 @@ static bool is_counted(const struct trail_pacer_ticket *ticket, uint32_t name) {
 
 static uint32_t sum(uint32_t a, uint32_t b) { return a > UINT32_MAX - b ? UINT32_MAX : a + b; }
 
-static struct finding learn_window(const struct lesson *lesson, bool clock_agrees) {
+static struct finding learn_window(const struct lesson *lesson, enum hearing clock) {
   struct trail_rate_fields rate = lesson->answer->rate;
   uint32_t servers = used_of(rate);
   uint64_t word = trail_pacer_word_read(&lesson->pace->window), next;
@@ -149,8 +155,9 @@ static struct finding learn_window(const struct lesson *lesson, bool clock_agree
     struct trail_pacer_window window = trail_pacer_word_window(word);
     found = (struct finding){0};
     if (is_newer(lesson, rate.reset, window.name)) {
+      if (clock == CLOCK_DOUBTED) return found; /* by the one we go by it may end in years */
       found.newer = true;
-      found.early = clock_agrees && ended_early(lesson, window.name);
+      found.early = clock == CLOCK_KNOWN && ended_early(lesson, window.name);
       next = trail_pacer_word_of_window(rate.reset, sum(servers, still_in_flight(lesson, window)));
     } else if (is_older(rate.reset, window.name)) {
       return found;
@@ -239,8 +246,10 @@ static void fill_window(const struct lesson *lesson) {
   }
 }
 
-/* A silent server has told when its next window begins: ours is over too, and begins with it. */
+/* A silent server has told when its next window begins: ours is over too, and begins with it. Not
+ * so a ceiling's, which is the caller's to say. */
 static void close_own_window(const struct lesson *lesson) {
+  if (lesson->config->limit && lesson->config->window_ms) return;
   uint64_t window = trail_pacer_word_read(&lesson->pace->window);
   uint64_t own = trail_pacer_word_read(&lesson->pace->own);
   if (trail_pacer_word_window(window).name != TRAIL_PACER_LOCAL) return;
@@ -256,9 +265,9 @@ void trail_pacer_feedback(struct trail_pace *pace, const struct trail_pacer_conf
   struct lesson lesson = {pace, config, now_us, ticket, answer};
   bool told = is_usable(answer);
   if (told) {
-    bool clock_agrees = learn_clock(&lesson);
+    enum hearing clock = learn_clock(&lesson);
     learn_limit(&lesson);
-    learn_findings(&lesson, learn_window(&lesson, clock_agrees));
+    learn_findings(&lesson, learn_window(&lesson, clock));
   }
   if (answer->http_status == 429) {
     stop_everybody(&lesson);

@@ -9,6 +9,8 @@
 
 #include "policy/pacer.h"
 
+#define TRAIL_PACER_WINDOW_MAX_S (31 * INT64_C(86400)) /* the longest that is believed */
+
 /* Names of windows that are no Reset. */
 enum { TRAIL_PACER_UNKNOWN = 0, TRAIL_PACER_LOCAL = 1 };
 

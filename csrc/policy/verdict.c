@@ -98,10 +98,12 @@ bool trail_verdict_retryable(const struct trail_attempt *attempt) {
   return false;
 }
 
-/* Refused by our own pacer, or given up by the caller: nothing says the server would refuse it. */
+/* Refused by our own pacer, given up by the caller or for want of memory: nothing says the server
+ * would refuse it. */
 static bool stopped_here(const struct trail_attempt *last) {
   if (last->complete) return false;
-  return last->failure == TRAIL_RATE_LIMITED || last->failure == TRAIL_CANCELLED;
+  return last->failure == TRAIL_RATE_LIMITED || last->failure == TRAIL_CANCELLED ||
+         last->failure == TRAIL_NO_MEMORY;
 }
 
 bool trail_verdict_repeatable(const struct trail_attempt *last, enum trail_outcome whole) {

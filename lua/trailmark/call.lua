@@ -2,8 +2,12 @@
 
 local core = require "trailmark.core"
 local errors = require "trailmark.errors"
+local events = require "trailmark.events"
 local json = require "trailmark.json"
+local place = require "trailmark.place"
 local printable = require "trailmark.printable"
+local pump = require "trailmark.pump"
+local waiter = require "trailmark.waiter"
 
 local call = {}
 
@@ -17,6 +21,14 @@ end
 
 --- The error of a call that could not be sent because of `problem`.
 call.argument = argument
+
+--- The error of a call that nobody is there for to send it.
+function call.unsent(kind, message, method, path)
+  return errors.new {
+    kind = kind, message = message, method = method, path = path, outcome = "not_sent",
+    option = "loop", retryable = kind == "network",
+  }
+end
 
 -- Headers -----------------------------------------------------------------------------------------
 
@@ -34,16 +46,20 @@ function call.header_lines(lines)
   return table.concat(all, "\0") .. "\0"
 end
 
---- All lines of a call that adds some to its client's; nil where it does not.
+--- All lines of a call that adds some to its client's; nil where it does not, true where it adds
+-- the type of JSON and no more.
 local function headers_of(client, settings, content_type)
   local own = settings and settings.headers
   if not own and not content_type then return nil end
-  if not own and content_type == JSON_TYPE then return client.json_headers end
+  if not own and content_type == JSON_TYPE then return true end
+  if not own and client.typed == content_type then return client.typed_lines end
   local lines = {}
   for name, line in pairs(client.headers) do lines[name] = line end
   for name, line in pairs(own or {}) do lines[name] = line end
   lines["content-type"] = content_type
-  return call.header_lines(lines)
+  local all = call.header_lines(lines)
+  if not own then client.typed, client.typed_lines = content_type, all end -- the next is alike
+  return all
 end
 
 -- Starting ----------------------------------------------------------------------------------------
@@ -69,15 +85,20 @@ end
 ---@param client table
 ---@param parts { method: string, path: string, query?: table|string, body?: any }
 ---@param settings? table  of options.call
+---@param spent? number  seconds of its deadline that it has waited for a key
 ---@return userdata|nil handle
 ---@return trailmark.Error|nil
-function call.start(client, method, path, query, body, settings)
-  local bytes, content_type, problem = body_of(body, settings)
-  if problem then return nil, argument(problem, method, path) end
-  local headers = headers_of(client, settings, content_type)
+function call.start(client, method, path, query, body, settings, spent)
+  local bytes, headers, content_type, problem
+  if body ~= nil or settings and (settings.content_type or settings.headers) then
+    bytes, content_type, problem = body_of(body, settings)
+    if problem then return nil, argument(problem, method, path) end
+    headers = headers_of(client, settings, content_type)
+  end
   local handle, subject, value, text =
-    client.handle:start(method, path, query, bytes, headers, settings)
+    client.handle:start(method, path, query, bytes, headers, settings, spent)
   if handle then return handle end
+  if not subject then return nil, call.unsent(value, text, method, path) end
   return nil, argument(refusal(subject, value, text), method, path)
 end
 
@@ -85,7 +106,7 @@ end
 
 local function failed(client, handle, body, decode)
   local fields = handle:failure()
-  if fields.kind == "unauthorized" then fields.key_problem = client._key.problem end
+  if client._key.problem then fields.key_problem = client._key.problem end
   if body and body ~= "" then
     local value
     if decode ~= false then value = json.decode(body) end
@@ -95,13 +116,19 @@ local function failed(client, handle, body, decode)
   return errors.new(fields)
 end
 
---- What a finished call returns.
+--- What a finished call returns. Whoever has no more use for the handle tells it so (`forget`).
 ---@return any data
 ---@return trailmark.Error|nil
 ---@return trailmark.Response|nil
 function call.finish(client, handle, decode)
-  local ok, body, response = handle:result()
+  local ok, body, response, open_ended = handle:result()
   if not ok then return nil, failed(client, handle, body, decode), response end
+  if open_ended and (decode == false or body == "") then
+    local fields = handle:failure("protocol",
+      "the body lasted until the connection's end, which may have come before its own")
+    fields.body = body
+    return nil, errors.new(fields), response
+  end
   if decode == false then return body, nil, response end
   if body == "" then return true, nil, response end
   local data, problem = json.decode(body)
@@ -114,31 +141,58 @@ function call.finish(client, handle, decode)
   return data, nil, response
 end
 
--- A signal comes back to Lua at once, where its handler runs, and so do events, and the question
--- for a key that only a function can give.
-local function wait(client, handle)
-  local state
-  repeat
-    state = handle:wait()
-    if type(state) == "string" then client._key:answer(state) end
-    if client._events then client._events:deliver() end
-  until state == true
+-- Waiting -----------------------------------------------------------------------------------------
+
+-- A signal comes back to Lua at once, where its handler runs, and so does whatever else Lua has to
+-- do meanwhile.
+local function block(handle)
+  pump.serve()
+  while handle:wait() ~= true do pump.between() end
+  events.deliver()
 end
 
---- Waits in C until the call is done. What ends the wait earlier (Ctrl-C, say) ends the call, too:
--- nobody is left who would want it sent again.
-function call.wait(client, handle)
-  local fine, problem = pcall(wait, client, handle)
-  if fine then return end
+local function suspend(client, handle, adapter, token)
+  local me = waiter.new(adapter, token, client._key)
+  if not pump.announce(handle, me, me.home) then return end
+  me:expect(handle)
+  local ok, problem = me:wait()
+  if not ok then error(problem, 0) end
+end
+
+--- Waits until the call is done: in a coroutine of a loop it yields, otherwise it blocks in C. What
+-- ends the wait earlier (Ctrl-C, say) ends the call, too: nobody is left who would want it sent
+-- again.
+---@param adapter? trailmark.Loop
+---@param token any
+function call.wait(client, handle, adapter, token)
+  local ok, problem
+  if adapter then
+    ok, problem = place.try(suspend, client, handle, adapter, token)
+  else
+    ok, problem = pcall(block, handle)
+  end
+  if ok then return end
   handle:cancel()
   error(problem, 0)
 end
 
 --- Sleeps; calls in flight advance meanwhile.
+---@param client table
 ---@param seconds number
-function call.sleep(seconds)
+---@param level integer
+function call.sleep(client, seconds, level)
   local over = core.now() + seconds
-  while not core.sleep(over - core.now()) do end
+  local adapter, token = place.here(client, level + 1)
+  if adapter and adapter.rest then
+    repeat adapter.rest(over - core.now()) until core.now() >= over
+  elseif adapter then
+    local ok, problem = waiter.new(adapter, token, client._key):wait(over)
+    if not ok then error(problem, 0) end
+  else
+    pump.serve()
+    while core.sleep(over - core.now()) ~= true do pump.between() end
+    pump.between()
+  end
 end
 
 return call

@@ -1,35 +1,48 @@
 --- The client that `trailmark.new` returns: its methods, as the README documents them.
 
+local batch = require "trailmark.batch"
 local call = require "trailmark.call"
 local core = require "trailmark.core"
 local errors = require "trailmark.errors"
 local events = require "trailmark.events"
 local key = require "trailmark.key"
+local loop = require "trailmark.loop"
 local options = require "trailmark.options"
+local pages = require "trailmark.pages"
+local place = require "trailmark.place"
+local pump = require "trailmark.pump"
+local sent = require "trailmark.sent"
+local waiter = require "trailmark.waiter"
 
+--- The rate limit, as an answer told it.
 ---@class trailmark.Rate
 ---@field limit integer      requests a window
 ---@field remaining integer  of them left
 ---@field reset integer      Unix time by the server's clock when the window ends
 ---@field resets_in number   seconds until then
 
+--- The rate limit, as all who share it know it.
 ---@class trailmark.RateState: trailmark.Rate
 ---@field scope string     names the budget
 ---@field shared boolean   by other processes too
 ---@field waiting integer  calls that wait for it
 
+--- What came with an answer, beside its body.
 ---@class trailmark.Response
----@field status integer
+---@field status integer  HTTP status
 ---@field headers table<string, string|string[]>  lower-case names; repeats joined by ", ",
 ---  set-cookie an array
----@field request_id? string
----@field idempotency_key? string
----@field attempts integer
+---@field request_id? string       the service's name for the request
+---@field idempotency_key? string  that was sent
+---@field attempts integer         how many were made
 ---@field elapsed number  seconds, all attempts and waits
----@field method string
----@field url string
----@field rate? trailmark.Rate
+---@field method string  of the request
+---@field url string     of the request, with its query
+---@field rate? trailmark.Rate  the rate limit as this answer told it
 
+--- What `trailmark.new` returns. Calls return `data, nil, response`, or `nil, err, response`, where
+-- `response` is nil if the server did not answer. Where a loop drives the client they yield,
+-- otherwise they block.
 ---@class trailmark.Client
 local Client = {}
 Client.__index = Client
@@ -44,6 +57,12 @@ end
 
 local PRODUCT = "trailmark-lua/" .. core.version
 
+local function json_header_lines(lines)
+  local all = { ["content-type"] = "Content-Type: application/json" }
+  for name, line in pairs(lines) do all[name] = line end
+  return call.header_lines(all)
+end
+
 local function header_settings(settings)
   local lines = settings.headers or {}
   local prefix = settings.user_agent
@@ -51,24 +70,27 @@ local function header_settings(settings)
   lines["user-agent"] = "User-Agent: " .. (prefix and prefix .. " " .. PRODUCT or PRODUCT)
   settings.headers = lines
   settings.header_lines = call.header_lines(lines)
-end
-
-local function json_headers(lines)
-  local all = { ["content-type"] = "Content-Type: application/json" }
-  for name, line in pairs(lines) do all[name] = line end
-  return call.header_lines(all)
+  settings.json_header_lines = json_header_lines(lines)
 end
 
 local function config(message, option)
   return errors.new { kind = "config", message = message, option = option }
 end
 
---- Opened once here, for libcurl reads it only when it connects.
-local function ca_file_fault(path)
+--- Opened once here, for libcurl reads it only when it connects. What a host is going to lose is
+-- read here, the system's certificates too.
+local function read_certificates(settings)
+  local keep = loop.loses_files(settings.loop) and settings.base_url:find "^https:"
+  local path = settings.ca_file or keep and core.ca_file()
+  if not path then return true end
   local file, why = io.open(path, "rb")
-  if not file then return config("ca_file cannot be read: " .. tostring(why), "ca_file") end
+  if not file then
+    local remedy = keep and loop.home(settings.loop).make_early or ""
+    return nil, config(("ca_file cannot be read: %s%s"):format(why, remedy), "ca_file")
+  end
+  settings.ca_text = keep and file:read "*a" or nil
   file:close()
-  return nil
+  return true
 end
 
 --- A base URL of the caller's own is the caller's mistake, one of the environment is not.
@@ -92,8 +114,12 @@ local function new(opts)
   local settings = options.client(opts, 2)
   local ok, problem, option = options.environment(settings, variable)
   if not ok then return nil, config(problem, option) end
-  local fault = settings.ca_file and ca_file_fault(settings.ca_file)
-  if fault then return nil, fault end
+  local waits, not_there = loop.open(settings.loop)
+  if not waits then return nil, config(not_there, "loop") end
+  settings.loop = waits
+  local fault
+  ok, fault = read_certificates(settings)
+  if not ok then return nil, fault end
   header_settings(settings)
   settings.events = events.wanted(settings)
   settings.paced = settings.pace ~= "off"
@@ -101,13 +127,16 @@ local function new(opts)
   if not handle then return nil, (base_url_refused(settings, why, 2)) end
   local source, err = key.open(handle, settings)
   if not source then return nil, err end
+  if loop.loses_files(settings.loop) then handle:prepare_pace() end
   return setmetatable({
     handle = handle,
     headers = settings.headers,
-    json_headers = json_headers(settings.headers),
     _base_url = settings.base_url,
     _scope = settings.pace_scope or settings.base_url,
     _key = source,
+    _loop = settings.loop,
+    _concurrency = settings.concurrency,
+    _deadline = settings.deadline,
     _events = events.open(handle, settings),
   }, Client)
 end
@@ -118,28 +147,58 @@ local function closed(method, path)
   return errors.new { kind = "closed", method = method, path = path, outcome = "not_sent" }
 end
 
---- What no call may begin in: a hook of this client, or its own key function.
-local function check_place(self, level)
+local function check_self(self, level)
   if type(self) ~= "table" or not self._key then
     error("trailmark: the client's methods are called with a colon, as in tm:get(path)", level + 1)
   end
-  if self._key:is_asking() then
-    error("trailmark: the function key cannot use the client that asks it for the key", level + 1)
-  end
-  if events.delivering() then
-    error("trailmark: a call cannot be waited for inside on_event or log", level + 1)
-  end
 end
 
-local function perform(self, method, path, query, body, settings)
+--- Raises where nobody may wait for a call.
+local function check_place(self, level)
+  check_self(self, level + 1)
+  place.check(self, level + 1)
+end
+
+--- At the first call: who moves this client's calls, from now on. In a host that must never wait,
+-- the worker's thread does.
+local function settle(self, method, path)
+  local adapter = loop.home(self._loop)
+  if adapter and adapter.visit then
+    local ok, why, kind = self.handle:hire(adapter.abstract)
+    if not ok then
+      if kind == "config" then why = why .. (adapter.no_worker or "") end
+      return nil, call.unsent(kind, why, method, path)
+    end
+  end
+  self._settled = true
+  return true
+end
+
+--- Begins a call. Nothing is sent before the engine next moves.
+---@param settings? table  of options.call
+---@return userdata|nil handle
+---@return trailmark.Error|nil
+function Client:_begin(method, path, query, body, settings)
   if self._closed then return nil, closed(method, path) end
-  local ready, problem = self._key:ready(method, path)
+  if not self._settled then
+    local settled, fault = settle(self, method, path)
+    if not settled then return nil, fault end
+  end
+  local deadline = settings and settings.deadline or self._deadline
+  local ready, problem, spent = self._key:ready(method, path, self, deadline)
   if self._closed then return nil, closed(method, path) end -- by the key function
   if not ready then return nil, problem end
-  local handle, err = call.start(self, method, path, query, body, settings)
+  return call.start(self, method, path, query, body, settings, spent)
+end
+
+local function perform(self, level, method, path, query, body, settings)
+  local adapter, token = place.here(self, level + 1)
+  local handle, err = self:_begin(method, path, query, body, settings)
   if not handle then return nil, err end
-  call.wait(self, handle)
-  return call.finish(self, handle, settings and settings.decode)
+  call.wait(self, handle, adapter, token)
+  local data, problem, response = call.finish(self, handle, settings and settings.decode)
+  handle:forget()
+  return data, problem, response
 end
 
 --- The verbs differ in what their second argument is. They do not tail-call, so that levels count.
@@ -150,7 +209,7 @@ local function verb(self, method, path, what, value, opts, name)
   options.arguments(path, what, value, opts, 3, name)
   local query, body
   if what == "query" then query = value else body = value end
-  return perform(self, method, path, query, body, settings)
+  return perform(self, 3, method, path, query, body, settings)
 end
 
 --- GET. `query` is a table (strings, numbers, booleans; an array repeats its name) or an encoded
@@ -158,9 +217,10 @@ end
 ---@param path string  relative to base_url, or an absolute URL of its origin
 ---@param query? table|string
 ---@param opts? trailmark.CallOptions
----@return any data  decoded JSON; true where the answer has no body
----@return trailmark.Error|nil
----@return trailmark.Response|nil
+---@return any data  decoded JSON, or the bytes with decode = false; true where the answer has no
+---  body
+---@return trailmark.Error|nil err
+---@return trailmark.Response|nil response
 function Client:get(path, query, opts)
   local data, err, response = verb(self, "GET", path, "query", query, opts, "tm:get")
   return data, err, response
@@ -170,9 +230,9 @@ end
 ---@param path string
 ---@param query? table|string
 ---@param opts? trailmark.CallOptions
----@return any data
----@return trailmark.Error|nil
----@return trailmark.Response|nil
+---@return any data  as of `get`
+---@return trailmark.Error|nil err
+---@return trailmark.Response|nil response
 function Client:delete(path, query, opts)
   local data, err, response = verb(self, "DELETE", path, "query", query, opts, "tm:delete")
   return data, err, response
@@ -183,9 +243,9 @@ end
 ---@param path string
 ---@param body? table|string
 ---@param opts? trailmark.CallOptions
----@return any data
----@return trailmark.Error|nil
----@return trailmark.Response|nil
+---@return any data  as of `get`
+---@return trailmark.Error|nil err
+---@return trailmark.Response|nil response
 function Client:post(path, body, opts)
   local data, err, response = verb(self, "POST", path, "body", body, opts, "tm:post")
   return data, err, response
@@ -195,9 +255,9 @@ end
 ---@param path string
 ---@param body? table|string
 ---@param opts? trailmark.CallOptions
----@return any data
----@return trailmark.Error|nil
----@return trailmark.Response|nil
+---@return any data  as of `get`
+---@return trailmark.Error|nil err
+---@return trailmark.Response|nil response
 function Client:put(path, body, opts)
   local data, err, response = verb(self, "PUT", path, "body", body, opts, "tm:put")
   return data, err, response
@@ -207,44 +267,155 @@ end
 ---@param path string
 ---@param body? table|string
 ---@param opts? trailmark.CallOptions
----@return any data
----@return trailmark.Error|nil
----@return trailmark.Response|nil
+---@return any data  as of `get`
+---@return trailmark.Error|nil err
+---@return trailmark.Response|nil response
 function Client:patch(path, body, opts)
   local data, err, response = verb(self, "PATCH", path, "body", body, opts, "tm:patch")
   return data, err, response
 end
 
+local function refuse_more(name, more, remedy)
+  if more == nil then return end
+  error(("%s takes one table, and no %s beside it: %s"):format(name, type(more), remedy), 3)
+end
+
 --- Any method, with query and body: `tm:request{ method = "POST", path = "/contacts", body = {...}
 -- }`.
 ---@param spec trailmark.Request
----@return any data
----@return trailmark.Error|nil
----@return trailmark.Response|nil
-function Client:request(spec)
+---@param ... nil  nothing: its options are in `spec`
+---@return any data  as of `get`
+---@return trailmark.Error|nil err
+---@return trailmark.Response|nil response
+function Client:request(spec, ...)
   check_place(self, 2)
+  refuse_more("tm:request", ..., "its options stand beside method and path")
   local settings, problem = options.request(spec, 2)
-  if problem then return nil, call.argument(problem, spec.method, spec.path) end
-  local data, err, response = perform(self, settings.method, settings.path, settings.query,
+  if problem then return nil, call.argument(problem, spec.method or "GET", spec.path) end
+  local data, err, response = perform(self, 2, settings.method, settings.path, settings.query,
     settings.body, settings)
   return data, err, response
 end
 
+-- Side by side ------------------------------------------------------------------------------------
+
+--- Starts a call and returns at once, but for what a function that gives the key takes.
+-- With a callback it lives until it is done; without one, whoever drops it cancels it while it is
+-- unsent, and lets it run on once it is in flight.
+---@param spec trailmark.Request
+---@param callback? fun(data: any, err?: trailmark.Error, response?: trailmark.Response)
+---@return trailmark.Call call
+function Client:send(spec, callback)
+  if callback ~= nil and type(callback) ~= "function" then
+    error("tm:send: the callback must be a function, got " .. type(callback), 2)
+  end
+  check_self(self, 2)
+  place.check_start(self, 2)
+  if callback then place.check_callback(self, 2) end
+  local settings, problem = options.request(spec, 2, "tm:send")
+  local handle, err
+  if problem then
+    err = call.argument(problem, spec.method or "GET", spec.path)
+  else
+    handle, err = self:_begin(settings.method, settings.path, settings.query, settings.body,
+      settings)
+  end
+  if not handle then return sent.failed(self, err, callback) end
+  return sent.new(self, handle, settings.decode, callback)
+end
+
+--- Makes all the calls, side by side, and waits for them.
+---@param specs trailmark.Request[]
+---@param ... nil  nothing: each call has its own options
+---@return trailmark.Result[] results  { data=, err=, response= } for each, in the same order
+function Client:all(specs, ...)
+  check_place(self, 2)
+  refuse_more("tm:all", ..., "each call has its own options, and tm:map takes those of a batch")
+  return (batch.all(self, specs, 2))
+end
+
+--- Makes a call for each item, side by side, and waits for them. What goes wrong with one item is
+-- that item's result.
+---@param items any[]
+---@param make fun(item: any, i: integer): trailmark.Request|nil  its call; nil skips the item
+---@param opts? trailmark.BatchOptions
+---@return trailmark.Result[] results  by the item's place
+---@return trailmark.Summary summary
+function Client:map(items, make, opts)
+  check_place(self, 2)
+  local results, summary = batch.map(self, items, make, opts, 2)
+  return results, summary
+end
+
 --- The workspace that the key belongs to (GET /workspaces/me; guide, step 2).
 ---@return table|nil workspace  id, name, plan, members_count, created_at
----@return trailmark.Error|nil
----@return trailmark.Response|nil
+---@return trailmark.Error|nil err
+---@return trailmark.Response|nil response
 function Client:workspace()
   check_place(self, 2)
-  local data, err, response = perform(self, "GET", "/workspaces/me")
+  local data, err, response = perform(self, 2, "GET", "/workspaces/me")
   return data, err, response
+end
+
+-- Lists -------------------------------------------------------------------------------------------
+
+--- The arguments of a list as a pager. They are checked now, nothing is asked for yet.
+local function list(self, path, query, opts, name)
+  check_self(self, 3)
+  local settings, problem = options.pages(opts, 3, name)
+  options.arguments(path, "query", query, opts, 3, name)
+  return pages.open(self, path, query, settings, problem)
+end
+
+--- A list page by page: `for items, page in tm:pages(path) do ... end`. The next page is fetched
+-- while this one is consumed. Raises the error object, with the place to go on from in `next`.
+---@param path string
+---@param query? table|string
+---@param opts? trailmark.PageOptions
+---@return fun(): table|nil, trailmark.Page|nil iterator  of items and page
+function Client:pages(path, query, opts)
+  local iterator, pager, _, closing = pages.iterate(list(self, path, query, opts, "tm:pages"))
+  return iterator, pager, nil, closing
+end
+
+--- The same item by item: `for item, page in tm:each(path) do ... end`.
+---@param path string
+---@param query? table|string
+---@param opts? trailmark.PageOptions
+---@return fun(): any, trailmark.Page|nil iterator  of item and page
+function Client:each(path, query, opts)
+  local iterator, _, _, closing = pages.each(list(self, path, query, opts, "tm:each"))
+  return iterator, nil, nil, closing
+end
+
+--- All items of a list.
+---@param path string
+---@param query? table|string
+---@param opts? trailmark.PageOptions
+---@return table|nil list
+---@return trailmark.Error|nil err  with those so far in `items`, and in `next` where to go on
+function Client:collect(path, query, opts)
+  local items, err = pages.collect(list(self, path, query, opts, "tm:collect"))
+  return items, err
+end
+
+--- What `pages` does, for a `while` loop: `pager:next()` returns items and page, nil at the end.
+-- In a coroutine of an event loop this is the way on Lua 5.1, where iterators cannot yield.
+---@param path string
+---@param query? table|string
+---@param opts? trailmark.PageOptions
+---@return trailmark.Pager pager
+function Client:pager(path, query, opts)
+  local pager = list(self, path, query, opts, "tm:pager")
+  return pager
 end
 
 -- State -------------------------------------------------------------------------------------------
 
 --- The rate limit as the latest answer told it (guide, step 4), or nil before any did.
----@return trailmark.RateState|nil
+---@return trailmark.RateState|nil rate
 function Client:rate()
+  check_self(self, 2)
   local rate = self.handle:rate()
   if not rate then return nil end
   rate.scope = self._scope
@@ -253,9 +424,10 @@ end
 
 --- Uses another key from the next attempt on.
 ---@param new_key string|trailmark.KeyFunction
----@return true|nil
----@return trailmark.Error|nil kind "config" where it is malformed; the old one then stays
+---@return true|nil ok
+---@return trailmark.Error|nil err  kind "config" where it is malformed; the old one then stays
 function Client:set_key(new_key)
+  check_self(self, 2)
   local kind = type(new_key)
   if kind ~= "string" and kind ~= "function" then
     error("tm:set_key: the key must be a string or a function, got " .. kind, 2)
@@ -264,31 +436,62 @@ function Client:set_key(new_key)
   return self._key:set(new_key)
 end
 
-local function check_seconds(value, name, least, level)
-  if type(value) ~= "number" or value ~= value or value < least or value > 3600 then
-    local shown = type(value) == "number" and ("%.14g"):format(value) or type(value)
-    error(("%s must be seconds from %d to 3600, got %s"):format(name, least, shown), level + 1)
-  end
-end
-
 --- Sleeps in the host's way; calls in flight advance meanwhile.
----@param seconds number 0 to 3600
+---@param seconds number  0 to 3600 seconds
 function Client:sleep(seconds)
-  check_seconds(seconds, "tm:sleep: the time", 0, 2)
+  check_self(self, 2)
+  if seconds == nil then error("tm:sleep: the time must be seconds from 0 to 3600, got nil", 2) end
+  place.check_seconds(seconds, "tm:sleep: the time", 2)
   check_place(self, 2)
-  call.sleep(seconds)
-  if self._events then self._events:deliver() end
+  call.sleep(self, seconds, 2)
 end
 
---- Ends the client: starts nothing new, ends what is under way, wipes the key. Later calls return
--- kind "closed". Calls in flight get `grace` seconds to finish.
----@param grace? number seconds, default 0
+--- Wakes who waits for all of a client's calls. It has its values in fields: the locals of a
+-- coroutine that nginx has ended may be another's.
+local Watch = {}
+Watch.__index = Watch
+
+function Watch:tend()
+  if self.handle:live() == 0 then self.waiting:wake() end
+end
+
+--- Lets calls that were sent finish.
+local function drain(self, seconds, adapter, token)
+  local over, handle = core.now() + seconds, self.handle
+  if not adapter then
+    handle:announce_all()
+    pump.serve()
+    while handle:live() > 0 and core.wait(over - core.now()) ~= false do pump.between() end
+    return
+  end
+  local me = waiter.new(adapter, token, self._key)
+  handle:announce_all(me.number)
+  if handle:live() == 0 then return end
+  local watch = setmetatable({ handle = handle, waiting = me }, Watch)
+  pump.tend(watch)
+  local ok, problem = me:wait(over)
+  pump.untend(watch)
+  if not ok then error(problem, 0) end
+end
+
+--- Ends the client: no further call begins; those under way get `grace` seconds to finish, and are
+-- cancelled then; the key is wiped. Later calls return kind "closed".
+---@param grace? number  seconds, default 0
 function Client:close(grace)
-  if grace ~= nil then check_seconds(grace, "tm:close: grace", 0, 2) end
+  check_self(self, 2)
+  place.check_seconds(grace, "tm:close: grace", 2)
   if self._closed then return end
+  local ok, problem = true, nil
+  if grace and grace > 0 and self.handle:live() > 0 then
+    check_place(self, 2)
+    local adapter, token = place.here(self, 2)
+    self._closed = true
+    ok, problem = place.try(drain, self, grace, adapter, token)
+  end
   self._closed = true
   self.handle:close()
-  if self._events then self._events:deliver() end
+  pump.between()
+  if not ok then error(problem, 0) end
 end
 
 Client.__close = function(self) self:close() end

@@ -11,19 +11,22 @@ local printable = require "trailmark.printable"
 
 local errors = {}
 
+--- One attempt of a call that failed.
 ---@class trailmark.Attempt
 ---@field status? integer  HTTP status, where one arrived
 ---@field kind? string     what the attempt ended in
 ---@field wait? number     seconds waited before it
 ---@field elapsed? number  seconds it took
 
+--- What went wrong, whether it may have happened, and what to do. `tostring` and `..` give it as
+-- one line for people, without the key and without the query.
 ---@class trailmark.Error
 ---@field kind string              one of trailmark.error_kinds
 ---@field message string           a short sentence, the service's own where it gave one
 ---@field hint? string             the remedy
 ---@field status? integer          HTTP status
 ---@field code? string             the service's error code, from the body
----@field request_id? string
+---@field request_id? string      the service's name for the request
 ---@field body? any                decoded where it was JSON, bytes otherwise
 ---@field headers? table           lower-case names
 ---@field attempts? integer        how many were made
@@ -34,8 +37,8 @@ local errors = {}
 ---@field outcome? "not_sent"|"rejected"|"unknown"|"done"  whether the service may have acted
 ---@field retryable boolean        repeating this very call is safe and may succeed
 ---@field next? string             pagination: where to resume
----@field method? string
----@field path? string             without query
+---@field method? string           of the request
+---@field path? string             of the request, without query
 ---@field elapsed? number          seconds, the whole call
 ---@field time? number             Unix time of the failure
 ---@field curl_code? integer       libcurl's number, where the transfer failed
@@ -46,6 +49,8 @@ local errors = {}
 ---@field key_last4? string
 ---@field key_age? number        seconds since the key file changed
 ---@field key_prefixed? boolean  whether it begins as API keys do
+---@field key_problem? string    why its source gave no other
+---@field keyless? boolean       no idempotency key could be made
 ---@field limit? string          the option that ran out: "timeout", "deadline", ...
 ---@field seconds? number        its value (bytes for max_response_bytes)
 ---@field ignored_proxy? string|true  the proxy variable that is set but was not used
@@ -243,6 +248,7 @@ local function facts_of(fields)
     key_last4 = type(last4) == "string" and #last4 <= 4 and shown(last4, 16) or nil,
     key_age = fields.key_age,
     key_prefixed = fields.key_prefixed,
+    keyless = fields.keyless,
     key_problem = key_problem and printable.text(tostring(key_problem), LONGEST.message) or nil,
     limit = fields.limit,
     seconds = fields.seconds,
@@ -286,7 +292,7 @@ end
 ---@return T, any ...
 function errors.assert(data, err, ...)
   if data == nil or (data == false and err ~= nil) then
-    error(err == nil and "assertion failed!" or tostring(err), 2)
+    error(err == nil and "assertion failed!" or printable.raised(err), 2)
   end
   return data, err, ...
 end

@@ -6,7 +6,7 @@
 
 local checks = require "trailmark.checks"
 
-local NOT_TOKEN = "[^%w!#$%%&'*+.^_`|~-]"
+local NOT_TOKEN = "[^A-Za-z0-9!#$%%&'*+.^_`|~-]" -- %w would go by the locale
 local LONGEST_NAME, LONGEST_VALUE = 256, 8192
 
 local OF_THE_CONNECTION = "belongs to the connection"

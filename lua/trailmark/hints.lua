@@ -18,6 +18,11 @@ local function in_nginx()
   return rawget(_G, "ngx") ~= nil
 end
 
+local function in_haproxy()
+  local host = rawget(_G, "core")
+  return type(host) == "table" and rawget(host, "register_task") ~= nil
+end
+
 local function join(...)
   local parts = {}
   for i = 1, select("#", ...) do
@@ -41,9 +46,25 @@ local CONFIG = {
   ca_file = "ca_file must be a readable file of PEM certificates",
 }
 
-local function config(_, facts)
+local HAPROXY_KEY = "HAProxy has the variables that it was started with, and those of setenv above"
+  .. " lua-load in its section global"
+
+--- What the core and the C library say where descriptors have run out.
+local function out_of_descriptors(err)
+  local message = tostring(err.message)
+  if not message:find("no descriptor is left", 1, true)
+    and not message:find("Too many open files", 1, true) then return nil end
+  local limit = in_nginx() and "worker_rlimit_nofile in nginx.conf"
+    or in_haproxy() and "ulimit-n in HAProxy's section global" or "the limit (ulimit -n)"
+  return ("raise %s, close what is not in use, or make fewer calls at a time"):format(limit)
+end
+
+local function config(err, facts)
+  local starved = out_of_descriptors(err)
+  if starved then return starved end
   local option = facts.option or "key"
-  return join(CONFIG[option], option == "key" and in_nginx() and NGINX_KEY)
+  return join(CONFIG[option], option == "key" and in_nginx() and NGINX_KEY,
+    option == "key" and in_haproxy() and HAPROXY_KEY)
 end
 
 local function key_at_fault(facts)
@@ -90,6 +111,7 @@ local TIMEOUTS = {
   timeout = "raise it if the service needs longer for this call",
   connect_timeout = "a firewall or a wrong address, most likely",
   deadline = "it covers queueing, pacing and every attempt",
+  batch_deadline = "it covers all calls of the batch",
 }
 
 local function timeout(_, facts)
@@ -98,10 +120,26 @@ local function timeout(_, facts)
   return join("the limit was " .. limit, TIMEOUTS[facts.limit])
 end
 
-local function network(_, facts)
+local NO_SUCH_HOST = 6 -- CURLE_COULDNT_RESOLVE_HOST
+
+--- In a chroot the system's resolver has the files that are there.
+local function resolver_files(err)
+  if err.curl_code ~= NO_SUCH_HOST or not in_haproxy() then return nil end
+  local file = io.open("/etc/resolv.conf")
+  if file then
+    file:close()
+    return nil
+  end
+  return "HAProxy's chroot has no etc/resolv.conf, so names are asked of 127.0.0.1 alone: copy it"
+    .. " and etc/hosts there"
+end
+
+local function network(err, facts)
+  local starved = out_of_descriptors(err)
+  if starved then return starved end
   local proxy = facts.ignored_proxy
   if proxy == true then proxy = "a proxy variable" end
-  return join("check the network and base_url",
+  return join("check the network and base_url", resolver_files(err),
     proxy and proxy .. ' is set but was not used: proxy = "env" uses it')
 end
 
@@ -130,6 +168,8 @@ local NOT_RETRIED = {
   deadline = "the deadline left no time for another attempt",
   retry_budget = "not tried again: this server has failed too often lately (retry budget)",
 }
+
+local KEYLESS = "the system gives no random bytes for an idempotency key, so it was not tried again"
 
 hints.rows = {
   { name = "config", means = "the key or another setting is missing or unusable",
@@ -171,7 +211,8 @@ hints.rows = {
     remedy = "a proxy in between, or not the API at base_url?" },
   { name = "too_large", means = "the answer exceeds max_response_bytes",
     says = "the answer is too large", remedy = too_large },
-  { name = "decode", means = "a success that is not JSON", says = "the answer is not JSON",
+  { name = "decode", means = "a success that is not JSON, or no page of a list",
+    says = "the answer is not JSON",
     remedy = "not the API at base_url, or a login page in between? decode = false gives bytes" },
 }
 
@@ -217,7 +258,8 @@ function hints.remedy(err, facts)
   if type(remedy) == "function" then remedy = remedy(err, facts) end
   local made = type(err.attempts) == "number" and err.attempts or 0
   local attempted = made > 0 and err.kind ~= "timeout"
-  return join(attempted and NOT_RETRIED[facts.limit], remedy)
+  local keyless = facts.keyless and err.outcome == "unknown" and KEYLESS
+  return join(attempted and NOT_RETRIED[facts.limit], keyless, remedy)
 end
 
 return hints

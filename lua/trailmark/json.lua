@@ -67,7 +67,8 @@ local decode, encode, array, is_array = core.json_codec {
 ---@type fun(text: string): any, string?
 json.decode = decode
 
---- Writes a value as JSON text. Keys are read raw; the value is never changed.
+--- Writes a value as JSON text. Members stand in the order of their names, so equal values give
+-- equal texts in every process. Keys are read raw; the value is never changed.
 -- The message of a value that cannot be sent names its place (`contacts[3].name`), its type and the
 -- remedy. An empty table is an object unless it is marked. Nesting ends at 128 levels, the text at
 -- 64 MiB.

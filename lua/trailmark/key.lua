@@ -6,6 +6,11 @@
 
 local core = require "trailmark.core"
 local errors = require "trailmark.errors"
+local is_interruption = require "trailmark.interruption"
+local place = require "trailmark.place"
+local printable = require "trailmark.printable"
+local pump = require "trailmark.pump"
+local waiter = require "trailmark.waiter"
 
 local Key = {}
 Key.__index = Key
@@ -15,6 +20,8 @@ local key = {}
 local function config(message, option)
   return errors.new { kind = "config", message = message, option = option }
 end
+
+local FIRST_LOOK = 1 -- seconds; then twice as many each time
 
 local NONE = "no API key: neither the options key and key_file nor the variables"
   .. " TRAILMARK_API_KEY and TRAILMARK_API_KEY_FILE give one"
@@ -34,6 +41,10 @@ local function give_fallback(source, fallback)
   return source.handle:set_fallback(nil)
 end
 
+local function weak()
+  return setmetatable({ false }, { __mode = "v" })
+end
+
 --- Gives the core client its keys.
 ---@param handle userdata the core's client
 ---@param settings table  of options.client and options.environment
@@ -41,7 +52,11 @@ end
 ---@return trailmark.Error|nil
 function key.open(handle, settings)
   local asking = setmetatable({}, { __mode = "k" }) -- by coroutine
-  local source = setmetatable({ handle = handle, ask = {}, asking = asking }, Key)
+  local source = setmetatable({
+    handle = handle, ask = {}, asking = asking, waiters = setmetatable({}, { __mode = "k" }),
+    elected = weak(), fetching = weak(), problem = false, taken = false, first = false,
+    look_at = false,
+  }, Key)
   local ok, why = true, nil
   if type(settings.key) == "function" then
     source.ask.key = settings.key
@@ -51,14 +66,16 @@ function key.open(handle, settings)
   if not ok then return nil, config(why, settings.key_file and "key_file" or "key") end
   ok, why = give_fallback(source, settings.fallback_key)
   if not ok then return nil, config(why, "fallback_key") end
+  if next(source.ask) then pump.tend(source) end
   return source
 end
 
 --- Replaces the key, or the function that gives it.
 function Key:set(new)
-  self.problem = nil
+  self.problem = false
   if type(new) == "function" then
     self.ask.key, self.expires, self.has = new, nil, nil
+    pump.tend(self)
     return true
   end
   local ok, why = self.handle:set_key(new)
@@ -69,7 +86,7 @@ end
 
 --- A function's own words about what went wrong, with any key in them hidden.
 local function words(problem)
-  return (tostring(problem):gsub("tm_live_[^%s\"']+", "tm_live_***"))
+  return (printable.raised(problem):gsub("tm_live_[^%s\"']+", "tm_live_***"))
 end
 
 --- The coroutine that runs; Lua 5.1 has no value for the main one.
@@ -80,21 +97,35 @@ end
 --- Whether this very coroutine is inside the function. Another that yielded in it, or was dropped
 -- there, stands in nobody's way.
 function Key:is_asking()
-  return self.asking[current()] == true
+  return self.asking[current()] == true and place.is_asking()
+end
+
+local function ask(self, me, which, why)
+  self.asking[me] = true
+  return self.ask[which](why)
 end
 
 --- Asks a function; the problem says which one failed, and never what it returned.
 local function asked(self, which, why)
   local name = which == "key" and "key" or "fallback_key"
   local me = current()
-  self.asking[me] = true
-  local fine, given, problem, expires_in = pcall(self.ask[which], why)
-  self.asking[me] = nil
-  if not fine then return nil, ("the function %s failed: %s"):format(name, words(given)) end
+  local fine, given, problem, expires_in = place.ask(ask, self, me, which, why)
+  if self.asking[me] then self.asking[me] = nil end
+  if not fine then
+    if is_interruption(given) then self.interruption = given end
+    return nil, ("the function %s failed: %s"):format(name, words(given))
+  end
   if type(given) ~= "string" then
     return nil, ("the function %s gave no key: %s"):format(name, words(problem or type(given)))
   end
   return given, nil, expires_in
+end
+
+--- Ctrl-C within a function goes on to the caller, once everybody else has been told.
+local function pass_on(self)
+  local problem = self.interruption
+  self.interruption = nil
+  if problem then error(problem, 0) end
 end
 
 --- Takes what the function `key` gives.
@@ -108,35 +139,212 @@ local function renew(self, why)
   return true
 end
 
+-- Before a call -----------------------------------------------------------------------------------
+
+local function has_key(self)
+  return not self.ask.key or self.has and (not self.expires or core.now() < self.expires)
+end
+
+local function wake_first(self)
+  local first = self.first
+  self.first = false
+  for i = 1, first and #first or 0 do first[i]:wake() end
+end
+
+local function renew_first(self)
+  local mine = {} -- gone with this coroutine, should that be dropped while it is in the function
+  self.fetching[1] = mine
+  self.first_wait, self.look_first = FIRST_LOOK, core.now() + FIRST_LOOK
+  local fine, ok, problem = pcall(renew, self, "first")
+  if self.fetching[1] == mine then self.fetching[1] = false end
+  wake_first(self)
+  pass_on(self)
+  if not fine then error(ok, 0) end
+  return ok, problem
+end
+
+--- A host may have ended the coroutine that is in the function: that shows once it is collected.
+local function look_after_first(self)
+  if core.now() < self.look_first then return end
+  self.first_wait = self.first_wait * 2
+  self.look_first = core.now() + self.first_wait
+  collectgarbage()
+end
+
+--- Another coroutine is in the function: its answer is good for this one, too.
+local function wait_for_first(self, adapter, token, over)
+  local me = waiter.new(adapter, token)
+  self.first = self.first or {}
+  table.insert(self.first, me)
+  local ok, problem = me:wait(math.min(over, self.look_first))
+  if not ok then error(problem, 0) end
+  look_after_first(self)
+end
+
+local function ready(self, client, over)
+  while self.fetching[1] and not has_key(self) do
+    local adapter, token = place.here(client, 3)
+    if not adapter then break end
+    if core.now() >= over then return nil, "timeout" end
+    wait_for_first(self, adapter, token, over)
+  end
+  if has_key(self) then return true end
+  local ok, problem = renew_first(self)
+  return ok, "config", problem
+end
+
 --- Makes sure that the core has a key before a call starts.
 ---@param method string  of the call that needs it
 ---@param path string
+---@param client table
+---@param deadline number  seconds for the call, this wait included
 ---@return true|nil
 ---@return trailmark.Error|nil
-function Key:ready(method, path)
-  if not self.ask.key then return true end
-  if self.has and (not self.expires or core.now() < self.expires) then return true end
-  local ok, problem = renew(self, "first")
-  if ok then return true end
+---@return number|nil spent  seconds that this took
+function Key:ready(method, path, client, deadline)
+  if not self.ask.key then return true end -- a string
+  if has_key(self) then return true end
+  local began = core.now()
+  local ok, kind, problem = ready(self, client, began + deadline)
+  local spent = core.now() - began
+  if ok then return true, nil, spent end
+  local late = kind == "timeout"
   return nil, errors.new {
-    kind = "config", message = problem, option = "key_function", method = method, path = path,
-    outcome = "not_sent",
+    kind = kind, message = late and "timed out waiting for the function key" or problem,
+    option = not late and "key_function" or nil, method = method, path = path,
+    outcome = "not_sent", limit = late and "deadline" or nil, seconds = late and deadline or nil,
+    elapsed = spent, retryable = late,
   }
 end
+
+-- After a 401 -------------------------------------------------------------------------------------
 
 --- Answers the engine's question after a 401. What went wrong is kept for the error that follows.
 ---@param which "key"|"fallback"
 function Key:answer(which)
-  local ok, problem
-  if which == "key" then
+  local ok, problem = self.ask[which] == nil, nil -- true: a string has taken its place meanwhile
+  if not ok and which == "key" then
     ok, problem = renew(self, "unauthorized")
-  else
+  elseif not ok then
     local given
     given, problem = asked(self, "fallback", "unauthorized")
     if given then ok, problem = self.handle:set_fallback(given) end
   end
-  self.problem = not ok and problem or nil
+  self.problem = not ok and problem
+  self.elected[1], self.taken, self.look_at = false, false, false -- it is not given back
   self.handle:key_answered()
+  pass_on(self)
+end
+
+--- Somebody else is to see to the question, or the next turn.
+local function give_back(self)
+  if not self.taken or self.elected[1] then return end
+  self.taken, self.look_at = false, false
+  self.handle:give_question_back()
+end
+
+--- A coroutine that waits for a call of the client: it may be asked to call the function. It holds
+-- what this returns, and nobody else does, for that tells whether it still lives.
+---@return table|nil seat
+function Key:join(waiting)
+  if not next(self.ask) then return nil end
+  local seat = { waiting = waiting }
+  self.waiters[seat] = true
+  return seat
+end
+
+---@param seat table|nil  as `join` returned it
+function Key:leave(seat)
+  if not seat then return end
+  self.waiters[seat] = nil
+  if self.elected[1] ~= seat then return end
+  self.elected[1] = false -- it has not answered
+  give_back(self)
+end
+
+local function elect(self, which)
+  for seat in pairs(self.waiters) do
+    if seat.waiting:ask(which) then
+      self.elected[1] = seat
+      self:watch_over()
+      return true
+    end
+  end
+  return false
+end
+
+--- Where the host may end a coroutine behind our back, the others look from time to time whether
+-- the elected one still lives; that shows once it is collected.
+function Key:watch_over()
+  if not next(self.waiters).waiting.look then return end
+  self.wait, self.look_at = FIRST_LOOK, core.now() + FIRST_LOOK
+  for seat in pairs(self.waiters) do seat.waiting:look() end
+end
+
+local function look_after(self)
+  if not self.look_at or core.now() < self.look_at then return end
+  self.wait = self.wait * 2
+  self.look_at = core.now() + self.wait
+  collectgarbage()
+end
+
+local function no_longer(self, elected)
+  if self.elected[1] == elected then self.elected[1] = false end
+end
+
+-- Elected within pcall, whose own call may find no memory.
+local function as_elected(self, mine, f, ...)
+  self.elected[1] = mine
+  f(...)
+end
+
+--- Nobody waits, but a loop runs callbacks: a coroutine of it may yield in the function.
+local function answer_apart(self, which, home)
+  -- Gone with that coroutine, should it be dropped in the function.
+  local mine = { began = false, is_held = false }
+  local function run()
+    mine.began = true
+    self:answer(which)
+    mine.is_held = true -- until here
+  end
+  local function report(problem)
+    no_longer(self, mine)
+    give_back(self)
+    pump.tell({ home = home }, problem)
+  end
+  local ok, problem = pcall(as_elected, self, mine, place.spawn, home, run, report)
+  if ok then return end
+  if not mine.began then no_longer(self, mine) end
+  error(problem, 0)
+end
+
+local function answer_here(self, which)
+  local mine = {}
+  local ok, problem = pcall(as_elected, self, mine, self.answer, self, which)
+  no_longer(self, mine)
+  if not ok then error(problem, 0) end
+end
+
+local function tend(self, in_turn, home)
+  local which = self.handle:take_question()
+  if not which then return end
+  self.taken = true
+  if in_turn and elect(self, which) then return end
+  if home then answer_apart(self, which, home) else answer_here(self, which) end
+end
+
+--- Looks whether the engine has a question. One of those who wait is elected to call the function,
+-- in its own coroutine; if it is dropped there, the next one is. Where somebody blocks, or nobody
+-- waits, it is called here.
+---@param in_turn boolean  of a loop: it may be left to a coroutine
+---@param home? table      the loop, where it has coroutines
+function Key:tend(in_turn, home)
+  if self.taken then look_after(self) end
+  give_back(self)
+  local ok, problem = pcall(tend, self, in_turn, home)
+  if ok then return end
+  give_back(self)
+  error(problem, 0)
 end
 
 return key

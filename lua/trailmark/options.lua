@@ -7,76 +7,111 @@
 --
 -- `level` is as for `error` in the function that calls us: 2, its caller, unless told otherwise.
 
+local adapter = require "trailmark.loop.adapter"
 local checks = require "trailmark.checks"
 local header_lines = require "trailmark.header_lines"
 
 local options = {}
 
+--- Who stops first when the rate limit is near: "low" while less than a fifth of the window is
+-- left; "high" may use the reserve.
 ---@alias trailmark.Priority "low"|"normal"|"high"
+
+--- Returns a key and, where it will expire, the seconds until it is asked for again as the third
+-- value; or nil and what is wrong. It runs in the coroutine of a caller, may yield there, and runs
+-- once at a time.
 ---@alias trailmark.KeyFunction fun(why: "first"|"unauthorized"): string|nil, any, number?
 
+--- The bounds of the random wait before a retry. The most it may be doubles with each.
 ---@class trailmark.Backoff
 ---@field base? number  seconds before the first retry at most, default 0.5
 ---@field cap? number   seconds before any retry at most, default 8
 
+--- How requests are held back before the rate limit is hit.
 ---@class trailmark.Pace
----@field scope? string    name of the shared budget
+---@field scope? string    name of the shared budget; that of the key where there is none
 ---@field shared? boolean  by every process of this user on this machine, default true
----@field limit? integer   requests per window at most; default the server's
----@field window? number   seconds
----@field reserve? integer requests that only priority "high" may use, default 0
----@field spread? number   share of the window left (0..1) from which sends are spread, default 0.25
+---@field limit? integer   requests a window at most; the server's where there is none
+---@field window? number   seconds; the server's where there is none
+---@field reserve? integer  requests that only priority "high" may use, default 0
+---@field spread? number   share of the window left (0..1) from which sends are spread; 0 runs to
+---  the wall; default 0.25
 
+--- What `trailmark.new` takes; all are optional. Times are seconds, 3600 at most.
 ---@class trailmark.Options
----@field key? string|trailmark.KeyFunction
----@field key_file? string
----@field fallback_key? string|trailmark.KeyFunction
----@field base_url? string
+---@field key? string|trailmark.KeyFunction  TRAILMARK_API_KEY of the environment where neither this
+---  nor key_file is given
+---@field key_file? string          path of a file with the key and nothing else, read again when it
+---  changed; TRAILMARK_API_KEY_FILE where neither this nor key is given
+---@field fallback_key? string|trailmark.KeyFunction  the other key while one is being rotated
+---@field base_url? string          TRAILMARK_BASE_URL, else https://api.trailmark.com/v1; `http:`
+---  for loopback hosts only
 ---@field timeout? number           seconds for one attempt, default 10
----@field connect_timeout? number   seconds, default 5
----@field deadline? number          seconds for the whole call, default 90
----@field retries? integer          0..20, default 3
----@field backoff? trailmark.Backoff
----@field pace? "auto"|"off"|trailmark.Pace
----@field priority? trailmark.Priority
----@field concurrency? integer      1..10000, default 16
----@field headers? table<string, string>
+---@field connect_timeout? number   seconds for connecting, within an attempt, default 5
+---@field deadline? number          seconds for the whole call, its waits included, default 90
+---@field retries? integer          after the first attempt, 0..20, default 3
+---@field backoff? trailmark.Backoff  bounds of the wait before a retry
+---@field pace? "auto"|"off"|trailmark.Pace  whether the rate limit is kept to, and how; default
+---  "auto"
+---@field priority? trailmark.Priority  of its calls, default "normal"
+---@field concurrency? integer      transfers in flight at once, 1..10000, default 16
+---@field headers? table<string, string>  added to every request
 ---@field user_agent? string        put before ours
----@field ca_file? string
----@field proxy? string             a URL, or "env"
----@field pinned_public_key? string "sha256//..." of libcurl, several joined by ";"
----@field max_response_bytes? integer  of the decoded body, default 64 MiB
----@field on_event? fun(event: table)
----@field log? "off"|"info"|"debug"|fun(level: string, line: string)
----@field loop? "auto"|"blocking"|"nginx"|"haproxy"|"uv"|"cqueues"|"copas"|table
+---@field ca_file? string           certificates to trust, PEM; the system's where there is none
+---@field proxy? string             a URL, or "env": the environment's; none where it is not given
+---@field pinned_public_key? string  "sha256//..." of libcurl, several joined by ";"
+---@field max_response_bytes? integer  of the decoded body, default 67108864 (64 MiB)
+---@field on_event? fun(event: trailmark.Event)  is told what happens, as it happens
+---@field log? "off"|"info"|"debug"|fun(level: string, line: string)  a line to stderr, or to a
+---  function, for each retry, long wait and change of key; "debug" for each request as well;
+---  TRAILMARK_LOG, else "off"
+---@field loop? "auto"|"blocking"|"nginx"|"haproxy"|"uv"|"cqueues"|"copas"|trailmark.Loop  the event
+---  loop to wait in, default "auto"
 
+--- How a list is divided into pages. In most cases "auto" finds out.
 ---@class trailmark.Paginate
----@field style? "auto"|"cursor"|"page"|"offset"|"link"
+---@field style? "auto"|"cursor"|"page"|"offset"|"link"  how a page is asked for, default "auto"
 ---@field items? string|fun(body: any): table       where a page's items are
 ---@field param? string                             the query parameter that asks for a page
 ---@field next? string|fun(body: any): string|nil   where the next page is told
----@field per_page? integer
----@field max_pages? integer
----@field max_items? integer
+---@field per_page? integer                         items of a page, asked for from the server
+---@field max_pages? integer                        ends the list after so many
+---@field max_items? integer                        ends the list after so many
 ---@field start? string|integer                     page.next of an earlier run
 
+--- The options of a call; each goes before the client's option of that name.
 ---@class trailmark.CallOptions
----@field params? table<string, string|number>  fill the path's {names}
----@field headers? table<string, string>
----@field content_type? string
----@field idempotency_key? string|false         false sends none
----@field timeout? number
----@field deadline? number
----@field retries? integer
----@field priority? trailmark.Priority
----@field decode? boolean                       false gives the bytes
----@field paginate? trailmark.Paginate
+---@field params? table<string, string|number>  fill the path's {names}; a number as its digits
+---@field headers? table<string, string>        added to the client's, or in place of them
+---@field content_type? string                  of a body that is a string
+---@field idempotency_key? string|false         false sends none; a fresh one for each POST and
+---  PATCH where it is not given
+---@field timeout? number                       seconds for one attempt
+---@field deadline? number                      seconds for the whole call
+---@field retries? integer                      after the first attempt, 0..20
+---@field priority? trailmark.Priority          who stops first when the rate limit is near
+---@field decode? boolean                       false gives the bytes, which over TLS have to tell
+---  their end: by Content-Length, chunks or gzip
 
+--- The options of a list: those of its calls, and how it is divided into pages.
+---@class trailmark.PageOptions: trailmark.CallOptions
+---@field paginate? trailmark.Paginate  how it is divided into pages
+
+--- A call as `tm:request`, `tm:send`, `tm:all` and `tm:map` take it, its options beside its parts.
 ---@class trailmark.Request: trailmark.CallOptions
----@field method? "GET"|"HEAD"|"POST"|"PUT"|"PATCH"|"DELETE"
----@field path string
----@field query? table|string
----@field body? table|string
+---@field method? "GET"|"HEAD"|"POST"|"PUT"|"PATCH"|"DELETE"  "GET" where it is not given
+---@field path string          relative to base_url, or an absolute URL of its origin
+---@field query? table|string  strings, numbers and booleans by name, or encoded already
+---@field body? table|string   a table is sent as JSON; a string wants content_type
+
+--- The options of `tm:map`.
+---@class trailmark.BatchOptions
+---@field concurrency? integer   calls at a time, at most those of the client
+---@field batch_deadline? number  seconds for all: then calls under way end as "timeout"
+---@field on_progress? fun(progress: trailmark.Progress)  after each result
+---@field on_result? fun(result: trailmark.Result, item: any, i: integer)  for each, as it comes
+---@field stop_when? fun(result: trailmark.Result): boolean  true begins no more
+---@field keep? "all"|"failed"|"none"  which of the results are returned, default "all"
 
 local seconds, integer, typed = checks.seconds, checks.integer, checks.typed
 local text, word, group = checks.text, checks.word, checks.group
@@ -150,12 +185,18 @@ local function read(made, given, settings)
   for name, value in next, given do
     local row = rows[name]
     if not row then return unknown(made, name) end
-    local accepted, problem, of_bytes = row.check(value, row, settings)
-    if problem then return problem, of_bytes end
-    settings[row.field] = accepted
+    local types = row.types
+    if types and types[type(value)] then
+      settings[row.field] = value -- as the check would say, which most options so do without
+    else
+      local accepted, problem, of_bytes = row.check(value, row, settings)
+      if problem then return problem, of_bytes end
+      settings[row.field] = accepted
+    end
   end
-  for _, rule in ipairs(made.rules) do
-    local problem = rule(settings, given)
+  local rules = made.rules
+  for i = 1, #rules do
+    local problem = rules[i](settings, given)
     if problem then return problem end
   end
 end
@@ -239,6 +280,13 @@ local function path_row(name)
   return { name, text, rule = "the path of a file" }
 end
 
+--- The table stays the caller's own: what is under way in a loop is found by it.
+local function checked_adapter(value)
+  local problem = adapter.problem(value)
+  if problem then return nil, problem end
+  return value
+end
+
 local CLIENT_ROWS = {
   key_row "key",
   path_row "key_file",
@@ -267,7 +315,7 @@ local CLIENT_ROWS = {
   { "log", word, words = { "off", "info", "debug" }, other = "function",
     other_rule = "a function(level, line)" },
   { "loop", word, words = { "auto", "blocking", "nginx", "haproxy", "uv", "cqueues", "copas" },
-    other = "table", other_rule = "an adapter table", default = "auto" },
+    other = "table", other_rule = "an adapter table", read = checked_adapter, default = "auto" },
 }
 
 -- The options of a call ---------------------------------------------------------------------------
@@ -296,7 +344,7 @@ local paginate = schema({
   count_row "per_page",
   count_row "max_pages",
   count_row "max_items",
-  { "start", start_at, rule = "page.next of an earlier run" },
+  { "start", start_at, rule = "page.next of an earlier run", longest = 16384 },
 }, { within = "paginate" })
 
 local function param_problem(name, value)
@@ -330,7 +378,23 @@ local CALL_ROWS = {
   { "retries", integer, from = 0, to = MAX_RETRIES },
   { "priority", word, words = { "low", "normal", "high" } },
   { "decode", typed, types = BOOLEAN, rule = "a boolean" },
-  { "paginate", group, read = apart(paginate), rule = "a table" },
+}
+
+local PAGINATE_ROW = { "paginate", group, read = apart(paginate), rule = "a table" }
+
+-- The options of tm:map ---------------------------------------------------------------------------
+
+local function hook_row(name)
+  return { name, typed, types = { ["function"] = true }, rule = "a function" }
+end
+
+local BATCH_ROWS = {
+  { "concurrency", integer, from = 1, to = 10000 },
+  { "batch_deadline", seconds },
+  hook_row "on_progress",
+  hook_row "on_result",
+  hook_row "stop_when",
+  { "keep", word, words = { "all", "failed", "none" }, default = "all" },
 }
 
 -- The parts of a request --------------------------------------------------------------------------
@@ -339,11 +403,8 @@ local TABLE_OR_STRING = { table = true, string = true }
 local WITHOUT_BODY = { GET = true, HEAD = true }
 local NO_CONTENT_TYPE = "content_type must be given with a body that is a string"
 
-local function path_given(settings)
-  return settings.path == nil and "path must be given" or nil
-end
-
-local function body_fits(settings)
+local function parts_fit(settings)
+  if settings.path == nil then return "path must be given" end
   if settings.body == nil then return nil end
   if not settings.method then return "method must be given with a body" end
   if WITHOUT_BODY[settings.method] then return settings.method .. " carries no body" end
@@ -357,7 +418,7 @@ local PART_ROWS = {
   { "body", typed, types = TABLE_OR_STRING, rule = "a table, or a string with content_type" },
 }
 
--- The three schemas -------------------------------------------------------------------------------
+-- The schemas -------------------------------------------------------------------------------------
 
 local function note_all(notes, rows, note)
   for _, row in ipairs(rows) do notes[row[1]] = note end
@@ -375,6 +436,7 @@ end
 local TLS_STAYS = "TLS verification cannot be turned off; ca_file names a CA of your own"
 local OF_A_CALL = "it is an option of a call, not of the client"
 local OF_THE_CLIENT = "it is an option of trailmark.new, not of a call"
+local OF_LISTS = "it is an option of tm:pages, tm:each, tm:collect and tm:pager"
 local NOT_AN_OPTION = "it goes in beside the options, or into tm:request{...}"
 
 local client = schema(CLIENT_ROWS, {
@@ -382,17 +444,27 @@ local client = schema(CLIENT_ROWS, {
   notes = note_all({
     verify = TLS_STAYS, ssl_verify = TLS_STAYS, verify_peer = TLS_STAYS, verify_host = TLS_STAYS,
     ssl_verifypeer = TLS_STAYS, insecure = TLS_STAYS, debug = 'did you mean log = "debug"?',
+    paginate = OF_LISTS,
   }, CALL_ROWS, OF_A_CALL),
 })
 fill(fill(client.defaults, backoff.defaults), pace.defaults)
 
-local call = schema(CALL_ROWS, {
-  notes = note_all(note_all({}, CLIENT_ROWS, OF_THE_CLIENT), PART_ROWS, NOT_AN_OPTION),
-})
+local function call_notes(paginate_note)
+  local notes = note_all({ paginate = paginate_note }, CLIENT_ROWS, OF_THE_CLIENT)
+  return note_all(notes, PART_ROWS, NOT_AN_OPTION)
+end
+
+local call = schema(CALL_ROWS, { notes = call_notes(OF_LISTS) })
+
+local pages = schema(joined(CALL_ROWS, { PAGINATE_ROW }), { notes = call_notes() })
 
 local request = schema(joined(PART_ROWS, CALL_ROWS), {
-  rules = { path_given, body_fits }, notes = note_all({}, CLIENT_ROWS, OF_THE_CLIENT),
+  rules = { parts_fit },
+  notes = note_all({ paginate = OF_LISTS }, CLIENT_ROWS, OF_THE_CLIENT),
 })
+
+local batch = schema(BATCH_ROWS, { notes = note_all({}, CALL_ROWS,
+  "it goes into the call that the function returns") })
 
 -- The functions of this module --------------------------------------------------------------------
 
@@ -438,6 +510,24 @@ function options.call(opts, level, what)
   raise(what, problem, level)
 end
 
+--- The settings of a list: those of a call with `paginate`, which is filled where it was not given.
+---@param opts? trailmark.PageOptions
+---@param level? integer
+---@param what? string
+---@return table|nil settings
+---@return string|nil problem  bytes that cannot be sent: kind "argument"
+function options.pages(opts, level, what)
+  local settings = {}
+  if opts ~= nil then
+    if type(opts) ~= "table" then raise(what or "options", not_a_table(what, opts), level) end
+    local problem, of_bytes = read(pages, opts, settings)
+    if of_bytes then return nil, problem end
+    if problem then raise(what or "options", problem, level) end
+  end
+  settings.paginate = settings.paginate or fill({}, paginate.defaults)
+  return settings
+end
+
 --- The settings of tm:request{...}: those of a call with `method`, `path`, `query` and `body`.
 ---@param spec trailmark.Request
 ---@param level? integer
@@ -447,7 +537,7 @@ end
 function options.request(spec, level, what)
   what = what or "tm:request"
   if type(spec) ~= "table" then raise(what, not_a_table(what, spec), level) end
-  local settings = {}
+  local settings = { method = nil, path = nil, query = nil, body = nil } -- room for these
   local problem, of_bytes = read(request, spec, settings)
   if not problem then
     settings.method = settings.method or "GET"
@@ -457,12 +547,26 @@ function options.request(spec, level, what)
   raise(what, problem, level)
 end
 
+--- The settings of tm:map.
+---@param opts? trailmark.BatchOptions
+---@param level? integer
+---@return table
+function options.batch(opts, level)
+  local what = "tm:map"
+  if opts == nil then opts = {} end
+  if type(opts) ~= "table" then raise(what, not_a_table(what, opts), level) end
+  local settings = fill({}, batch.defaults)
+  local problem = read(batch, opts, settings)
+  if problem then raise(what, problem, level) end
+  return settings
+end
+
 --- The name of a call's option that a query or body holds, or nil.
 ---@param value any
 ---@return string|nil
 function options.looks_like_opts(value)
   if type(value) ~= "table" then return nil end
-  local names, plain = call.names, getmetatable(value) == nil
+  local names, plain = pages.names, getmetatable(value) == nil
   for i = 1, #names do
     local name = names[i]
     -- This runs in every call with a query, and plain indexing takes half the time of rawget.

@@ -81,6 +81,15 @@ function printable.text(text, limit)
   return escape(looked_at, limit)
 end
 
+--- The text of what a function raised, whatever that is: even its own __tostring may raise.
+---@param problem any
+---@return string
+function printable.raised(problem)
+  local ok, text = pcall(tostring, problem)
+  if ok and type(text) == "string" then return text end
+  return ("a %s without a text"):format(type(problem))
+end
+
 --- The time of day in UTC, `03:12:07Z`.
 ---@param time number Unix time
 ---@return string|nil

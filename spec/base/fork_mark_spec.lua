@@ -11,5 +11,11 @@ describe("a fork mark", function()
 
   it("does so by the process's number where the kernel wipes no pages", function()
     assert.same({ false, TOLD, false }, { fork_mark.across(true) })
+    local said = fork_mark.on_old_kernel()
+    if said == 2 then
+      pending("this process may not filter its system calls")
+      return
+    end
+    assert.equal(0, said)
   end)
 end)

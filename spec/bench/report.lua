@@ -1,5 +1,6 @@
 --- How every benchmark of the project says its figures: a line for people, and one for machines,
--- `bench NAME ratio=R ours=X peer=Y unit=U`. A ratio above 1 means that ours is the faster.
+-- `bench NAME ratio=R ours=X peer=Y unit=U`. Less is better in both; a ratio is the peer's figure
+-- by ours, so above 1 ours is the better one.
 
 local report = {}
 
@@ -20,14 +21,22 @@ local function spread(values)
   return least, most
 end
 
---- `ratios`, `ours` and `peer` hold one value a round; times are in seconds.
-function report.line(name, ratios, ours, peer)
+--- `ours` and `peer` hold one value a round, measured one after the other; each round has its own
+-- ratio, and medians are told.
+---@param name string
+---@param ours number[]
+---@param peer number[]
+---@param unit? string   "us" by default
+---@param against? string  what the peer is; "C" by default
+function report.line(name, ours, peer, unit, against)
+  local ratios = {}
+  for round, value in ipairs(ours) do ratios[round] = peer[round] / value end
   local ratio, mine, theirs = report.median(ratios), report.median(ours), report.median(peer)
   local least, most = spread(ratios)
-  print(("  %-24s ours %7.1f  C %7.1f  ratio %.3f (%.3f to %.3f)"):format(name, mine * 1e6,
-    theirs * 1e6, ratio, least, most))
-  print(("bench %s ratio=%.3f ours=%.2f peer=%.2f unit=us"):format(name, ratio, mine * 1e6,
-    theirs * 1e6))
+  print(("  %-24s ours %8.1f  %s %8.1f  ratio %.3f (%.3f to %.3f)"):format(name, mine,
+    against or "C", theirs, ratio, least, most))
+  print(("bench %s ratio=%.3f ours=%.2f peer=%.2f unit=%s"):format(name, ratio, mine, theirs,
+    unit or "us"))
 end
 
 return report

@@ -76,6 +76,19 @@ describe("a finaliser at the end of the Lua state", function()
     assert.equal("true nil", at_the_end "tm.close, tm")
   end)
 
+  it("may close a client with calls that have callbacks, whose results are gone: nobody is told", function()
+    local said, code, complaint = process.lua(FINALISED .. [[
+      local trailmark, tm = require "trailmark", nil -- whose engine is there to the last
+      guard = finalised(function()
+        tm:close()
+        io.write "closed"
+      end)
+      tm = trailmark.new { key = "tm_live_x", base_url = "http://127.0.0.1:1", pace = "off" }
+      for i = 1, 3 do tm:send({ path = "/" .. i }, print) end
+    ]]):finish()
+    assert.same({ "closed", 0, "" }, { said, code, complaint })
+  end)
+
   for _, action in ipairs { "tm.get, tm, '/x'", "tm.rate, tm", "tm.set_key, tm, 'tm_live_y'", "tm.sleep, tm, 0" } do
     it("is told where it cannot go on: " .. action:match("%a+%.(%a+)"), function()
       assert.matches("^false .*the Lua state ends", at_the_end(action))

@@ -37,7 +37,8 @@ describe("trailmark.new accepts", function()
     { "headers", { ["X-Team"] = "crm" } }, { "user_agent", "crm-sync/2.1" },
     { "proxy", "env" }, { "proxy", "http://proxy.example.com:3128" }, { "pinned_public_key", PIN },
     { "max_response_bytes", 1 }, { "on_event", print }, { "log", "off" }, { "log", print },
-    { "loop", "blocking" }, { "loop", {} },
+    { "loop", "blocking" },
+    { "loop", { waiter = print, suspend = print, resume = print, watch = print } },
   }
   for i, row in ipairs(rows) do
     it(("%s, case %d"):format(row[1], i), function()
@@ -50,6 +51,7 @@ end)
 
 describe("trailmark.new raises, at its caller,", function()
   local rows = {
+    { "a loop that lacks a function", { key = KEY, loop = {} }, "loop.waiter must be given" },
     { "an unknown option", { ky = KEY }, '"ky" %(did you mean "key"%?%)' },
     { "another client's name", { api_key = KEY }, 'did you mean "key"' },
     { "an option of a call", { idempotency_key = "x" }, "option of a call" },

@@ -199,3 +199,54 @@ describe("a refused connection", function()
     end
   end)
 end)
+
+describe("the retry budget", function()
+  local listener, port
+  setup(function()
+    local url
+    listener, url = raw_server.listen() -- a port where nobody listens, once it is closed
+    listener:close()
+    port = url:match("%d+$")
+  end)
+
+  local hosts = 0
+  local function new_origin()
+    hosts = hosts + 1
+    return ("http://127.77.%d.%d:%s"):format(math.floor(hosts / 250), hosts % 250 + 1, port)
+  end
+
+  local function client(url) return sb:client { base_url = url, backoff = { base = 1e-6, cap = 1e-6 } } end
+
+  --- With every retry of the origin used up.
+  local function drain(one)
+    for _ = 1, 2 do assert.equal("network", select(2, one:get("/x", nil, { retries = 20 })).kind) end
+    return one
+  end
+
+  local function attempts(one) return select(2, one:get("/x", nil, { retries = 3 })).attempts end
+
+  it("stops retries at an origin, whatever client asks there", function()
+    local url = new_origin()
+    assert.equal(1, attempts(drain(client(url))))
+    collectgarbage()
+    assert.equal(1, attempts(client(url)))
+    assert.equal(4, attempts(client(new_origin())))
+  end)
+
+  it("is another origin's own, with hundreds of them in use", function()
+    local clients = {}
+    for i = 1, 400 do clients[i] = client(new_origin()) end
+    drain(clients[100])
+    drain(clients[300])
+    assert.equal(1, attempts(clients[100]))
+    assert.equal(1, attempts(clients[300]))
+    assert.equal(4, attempts(clients[1]))
+    assert.equal(4, attempts(clients[400]))
+    assert.equal(4, attempts(client(new_origin())))
+  end)
+
+  it("is another origin's own, with hundreds of them used up", function()
+    for _ = 1, 300 do drain(client(new_origin())) end
+    assert.equal(4, attempts(client(new_origin())))
+  end)
+end)

@@ -189,6 +189,24 @@ describe("pace store", function()
       end)
     end
 
+    it("where the folder's name is too long", function()
+      local shared, why = pace_store.describe(open("k", { folder = ("/x"):rep(3000) }))
+      assert.is_false(shared)
+      assert.matches("too long", why)
+    end)
+
+    it("where one descriptor is left, and the state needs two", function()
+      local free, other = process.pipe()
+      process.close(free)
+      process.close(other)
+      local before = process.limit_descriptors(math.min(free, other) + 1)
+      local mine = open("k")
+      process.limit_descriptors(before)
+      local shared, why = pace_store.describe(mine)
+      assert.is_false(shared)
+      assert.matches("too many files", why)
+    end)
+
     local garbage = { -- what the file becomes
       { "is empty", ": >$f" },
       { "is too short", "head -c 64 $f >x; cat x >$f" },

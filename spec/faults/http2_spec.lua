@@ -75,6 +75,12 @@ local function only_headers(block, flags)
   return each_stream(function(stream) return frame(HEADERS, END_HEADERS + flags, stream, block) end)
 end
 
+--- A ping of a stream, amid the body.
+local function breach(fields)
+  return after(send(frame(HEADERS, END_HEADERS, 1, STATUS_200 .. fields)
+    .. frame(DATA, 0, 1, BODY:sub(1, 5)) .. frame(6, 0, 1, "12345678")), finish)
+end
+
 --- libcurl repeats a refused stream by itself, up to five times an attempt.
 local function bounded(result)
   assert.is_true(#result.seen.requests >= 2)
@@ -187,6 +193,13 @@ local ROWS = {
   { "a promise that nobody wants", after(
     send(frame(PUSH_PROMISE, END_HEADERS, 1, big_endian(2, 4) .. "\130")), hold), kind = BROKEN,
     outcome = "unknown" },
+  { "a breach of the protocol inside a body of known length",
+    breach(field("content-length", "13")), kind = BROKEN, outcome = "done" },
+  { "a breach of the protocol inside a body of unknown length", breach "", kind = "decode",
+    outcome = "done" },
+  { "a breach of the protocol inside a body of unknown length, where any bytes are fine", breach "",
+    call = function(tm) return tm:get("/thing", nil, { decode = false }) end, kind = BROKEN,
+    outcome = "done" },
   { "HTTP/1.1 where HTTP/2 was agreed", { faults.handshake(), faults.http2,
     send("HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n" .. BODY), hold }, kind = BROKEN,
     outcome = "unknown" },
@@ -205,6 +218,8 @@ local LATER = {
     "libcurl tells no GOAWAY from a reset: unknown is the safe word",
   ["GOAWAY with an error before the stream"] = "libcurl tells no GOAWAY from a reset: unknown is the safe word",
   ["GOAWAY before the stream, and an end"] = "libcurl tells no GOAWAY from a reset: unknown is the safe word",
+  ["a breach of the protocol inside a body of unknown length, where any bytes are fine"] =
+    "libcurl 7.88 takes it for whole, and tells it from no graceful end of the connection",
   ["GOAWAY before the stream again and again"] = "libcurl tells no GOAWAY from a reset: unknown is the safe word",
 }
 

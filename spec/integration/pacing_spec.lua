@@ -7,6 +7,7 @@ local process = require "spec.support.process"
 local sandbox = require "trailmark.sandbox"
 local socket = require "socket"
 local trailmark = require "trailmark"
+local windows = require "spec.support.windows"
 
 local LIMIT, WINDOW = 100, 2
 do
@@ -26,30 +27,6 @@ local CALLER = [[
   end
 ]]
 
---- How many requests each whole window of the server's had, and how many were refused.
-local function windows_of(log)
-  local counts, refused, began = {}, 0, nil
-  for _, entry in ipairs(log) do
-    if entry.status == 429 then
-      refused = refused + 1
-    else
-      if not began or entry.time >= began + WINDOW then
-        began = entry.time
-        counts[#counts + 1] = 0
-      end
-      counts[#counts] = counts[#counts] + 1
-    end
-  end
-  counts[#counts] = nil
-  return counts, refused
-end
-
-local function share_used(counts)
-  local sum = 0
-  for _, count in ipairs(counts) do sum = sum + count end
-  return sum / (#counts * LIMIT)
-end
-
 describe("pacing", function()
   local sb, began
   before_each(function()
@@ -64,8 +41,8 @@ describe("pacing", function()
   end
 
   local function judge(name, least)
-    local counts, refused = windows_of(sb:log())
-    local used = share_used(counts)
+    local counts, refused = windows.count(sb:log(), WINDOW)
+    local used = windows.share_used(counts, LIMIT)
     print(("\npacing, %s: %d in %d s, %d windows, %.4f used, %d answers of 429"):format(name, LIMIT,
       WINDOW, #counts, used, refused))
     assert.is_true(#counts >= WINDOWS - 1, #counts .. " windows")

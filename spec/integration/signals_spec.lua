@@ -11,6 +11,7 @@ setup(function()
   server = raw_server.start(function(connection, _, say)
     local request = connection:request()
     if request.line:find("/quick", 1, true) then return connection:answer(200, "{}") end
+    if request.line:find("/rejected", 1, true) then return connection:answer(401, "{}") end
     say("stalled\n")
     if request.line:find("/later", 1, true) then
       socket.sleep(0.3) -- the answer comes while the handler has long run
@@ -31,6 +32,35 @@ local SETUP = [[
 local WAITS = {
   { "a call", 'print "waits" tm:get("/stall")', "stalled\n" },
   { "a sleep", 'print "waits" tm:sleep(60)' },
+  { "a sent call's wait", 'print "waits" tm:send({ path = "/stall" }):wait()', "stalled\n" },
+  { "a wait with a time", 'print "waits" tm:send({ path = "/stall" }):wait(60)', "stalled\n" },
+  { "tm:all", 'print "waits" tm:all { { path = "/quick" }, { path = "/stall" } }', "stalled\n" },
+  { "tm:map", 'print "waits" tm:map({ 1, 2 }, function() return { path = "/stall" } end)', "stalled\n.*stalled\n" },
+  { "tm:collect", 'print "waits" tm:collect "/stall"', "stalled\n" },
+  { "a loop over a list", 'print "waits" for _ in tm:each "/stall" do end', "stalled\n" },
+  { "a grace", 'local call = tm:send { path = "/stall" } print "waits" tm:close(60)', "stalled\n" },
+  { "a key function's wait", [[
+    tm:close()
+    local vault = require "trailmark".new { key = "tm_live_x", pace = "off", base_url = os.getenv "URL" }
+    local own = require "trailmark".new { pace = "off", base_url = os.getenv "URL", key = function()
+      print "waits"
+      vault:get "/stall"
+    end }
+    print(own:get "/quick")
+  ]], "stalled\n", in_function = true },
+  { "the wait of a key function after a 401", [[
+    local vault = tm
+    local own = require "trailmark".new { pace = "off", base_url = os.getenv "URL", key = function(why)
+      if why == "first" then return "tm_live_old" end
+      print "waits"
+      vault:get "/stall"
+    end }
+    print(own:get "/rejected")
+  ]], "stalled\n", in_function = true },
+  { "a callback's wait", [[
+    tm:send({ path = "/quick" }, function() print "waits" tm:get "/stall" end)
+    tm:sleep(60)
+  ]], "stalled\n", in_function = true },
 }
 
 --- Starts a child, waits until it waits, and sends the signal. Returns the child and how long it lived on.
@@ -61,6 +91,9 @@ for _, wait in ipairs(WAITS) do
       assert.equal(process.TERM, died_of)
       assert.equal(process.TERM, code)
     end)
+
+    -- There it is the error of the function, which ends that alone.
+    if wait.in_function then return end
 
     it("a handler of SIGTERM that raises runs at once and ends the wait", function()
       local took, said, _, complaint = interrupted(wait, process.TERM, [[
@@ -172,5 +205,94 @@ describe("a call whose wait a handler ended by an error", function()
     own:expect("GET /after")
     local _, posts = own:stop():gsub("POST /contacts", "")
     assert.equal(1, posts)
+  end)
+end)
+
+describe("what a handler ended by an error", function()
+  local HANDLER = [[
+    process.handle(15, function() error("terminated!", 0) end)
+    local function ended(what, ...)
+      local fine, problem = pcall(...)
+      print(what, fine, problem)
+    end
+  ]]
+
+  --- The output of a child that is signalled each time it says that it waits.
+  local function signalled(code, times, stalls)
+    local own = raw_server.start(function(connection, _, say)
+      for request in function() return connection:request() end do
+        say(request.line .. "\n")
+        if request.line:find "/stall" then return connection:await_end() end
+        connection:answer(200, "{}")
+      end
+    end)
+    finally(function() own:stop() end)
+    local child = process.lua(SETUP .. HANDLER .. code, { URL = own.url })
+    for i = 1, times do
+      child:expect "waits\n"
+      for _ = 1, stalls[i] do own:expect "GET /stall HTTP/1.1\n" end
+      child:kill(process.TERM)
+    end
+    local said, exit_code, complaint = child:finish()
+    assert.same({ 0, "" }, { exit_code, complaint })
+    return said, own:stop()
+  end
+
+  it("leaves a sent call under way, to be waited for again", function()
+    local said = signalled([[
+      local call = tm:send { path = "/stall" }
+      print "waits"
+      ended("wait", call.wait, call)
+      print(call:done(), (select(2, call:wait(0))).kind)
+      call:cancel()
+      print(select(2, call:wait()).kind)
+    ]], 1, { 1 })
+    assert.equal("waits\nwait\tfalse\tterminated!\nfalse\tpending\ncancelled\n", said)
+  end)
+
+  it("cancels what all and map had under way, and begins nothing more", function()
+    local said, seen = signalled([[
+      local items = {}
+      for i = 1, 10 do items[i] = i end
+      print "waits"
+      ended("map", tm.map, tm, items, function() return { path = "/stall" } end, { concurrency = 2 })
+      print "waits"
+      ended("all", tm.all, tm, { { path = "/stall" }, { path = "/quick" } })
+      print(#assert(tm:get "/quick"))
+    ]], 2, { 2, 1 })
+    assert.equal("waits\nmap\tfalse\tterminated!\nwaits\nall\tfalse\tterminated!\n0\n", said)
+    local _, stalled = seen:gsub("GET /stall", "")
+    assert.equal(3, stalled)
+  end)
+
+  it("closes a client whose grace it cut short", function()
+    local said = signalled([[
+      local call = tm:send { path = "/stall" }
+      print "waits"
+      ended("close", tm.close, tm, 60)
+      print(call:done(), select(2, call:wait()).kind, select(2, tm:get "/quick").kind)
+    ]], 1, { 1 })
+    assert.equal("waits\nclose\tfalse\tterminated!\ntrue\tclosed\tclosed\n", said)
+  end)
+
+  it("leaves callbacks, hooks and everything else working", function()
+    local said = signalled([[
+      local events = 0
+      tm = require "trailmark".new { key = "tm_live_x", pace = "off", base_url = os.getenv "URL",
+        on_event = function() events = events + 1 end }
+      for i = 1, 10 do
+        tm:send({ path = "/stall" }, function() end)
+        print "waits"
+        ended(i, tm.sleep, tm, 60)
+      end
+      local before, told = events, 0
+      tm:send({ path = "/quick" }, function() told = told + 1 end)
+      local other = require "trailmark".new { key = "tm_live_x", pace = "off", base_url = os.getenv "URL" }
+      tm:close()
+      other:send({ path = "/quick" }, function() told = told + 1 end)
+      repeat other:sleep(0.002) until told == 2
+      print(events > before)
+    ]], 10, { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 })
+    assert.matches("10\tfalse\tterminated!\ntrue\n$", said)
   end)
 end)

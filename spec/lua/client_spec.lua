@@ -1,5 +1,6 @@
 -- The client object: how it ends, and what it shows of itself.
 
+local raises = require "spec.support.raises"
 local sandbox = require "trailmark.sandbox"
 local trailmark = require "trailmark"
 
@@ -40,6 +41,19 @@ describe("a closed client", function()
     tm:close(5)
     assert.equal(599, tm:rate().remaining)
     assert.matches("^trailmark.Client", tostring(tm))
+  end)
+
+  it("wants its colon, as any other method", function()
+    local tm = assert(sb:client())
+    local methods = {
+      "get", "delete", "post", "put", "patch", "request", "workspace", "send", "all", "map", "pages", "each", "collect",
+      "pager", "rate", "set_key", "sleep", "close",
+    }
+    for _, name in ipairs(methods) do
+      raises("called with a colon", function() tm[name]() end)
+      raises("called with a colon", function() tm[name](1) end)
+    end
+    assert(tm:workspace())
   end)
 
   it("leaves other clients alone", function()

@@ -121,6 +121,8 @@ local function encoded_by(codec) -- name, value, text
     { "an object", { a = { b = 1 } }, '{"a":{"b":1}}' },
     { "empty ones at every level", { mark {}, {}, { mark {} }, { a = mark {} } },
       '[[],{},[[]],{"a":[]}]' },
+    { "members in the order of their names", { b = 1, a = { d = mark {}, c = 2 }, [""] = 3, aa = 4 },
+      '{"":3,"a":{"c":2,"d":[]},"aa":4,"b":1}' },
     { "a name of digits", { ["1"] = 2 }, '{"1":2}' },
     { "10^14", 100000000000000, "100000000000000" },
     { "16 digits", { 1234567890123456 }, "[1234567890123456]" },

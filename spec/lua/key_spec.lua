@@ -117,6 +117,19 @@ describe("a key function", function()
     assert.same({ { "first" } }, asked)
   end)
 
+  it("takes its time from the call's deadline", function()
+    local tm = assert(sb:client { key = function()
+      socket.sleep(0.1)
+      return sb.key, nil, 0
+    end })
+    local _, _, response = tm:get("/workspaces/me")
+    assert.is_true(response.elapsed >= 0.1)
+    local _, err = tm:get("/workspaces/me", nil, { deadline = 0.05 })
+    assert.same({ "timeout", "not_sent", true }, { err.kind, err.outcome, err.elapsed >= 0.1 })
+    assert.matches("deadline = 0.05", err.hint)
+    assert.equal(1, #sent())
+  end)
+
   it("is asked again when its key has expired", function()
     local count = 0
     local tm = assert(sb:client { key = function()

@@ -58,6 +58,20 @@ describe("printable.text", function()
   end)
 end)
 
+describe("printable.raised", function()
+  local function says(text) return setmetatable({}, { __tostring = function() return text end }) end
+
+  local rows = {
+    { "a string", "no luck", "no luck" }, { "nil", nil, "nil" }, { "a number", 42, "42" },
+    { "an object that says it", says "mine", "mine" },
+    { "an object that says nothing", says(nil), "a table without a text" },
+    { "an object that fails to", setmetatable({}, { __tostring = error }), "a table without a text" },
+  }
+  for _, row in ipairs(rows) do
+    it("shows " .. row[1], function() assert.equal(row[3], printable.raised(row[2])) end)
+  end
+end)
+
 describe("printable.clock", function()
   local rows = {
     { 0, "00:00:00Z" }, { 1700017927, "03:12:07Z" }, { 1700017927.9, "03:12:07Z" },

@@ -213,6 +213,69 @@ describe("an absolute URL", function()
   end)
 end)
 
+describe("a link on a page", function()
+  local FROM = "https://api.test/v1/contacts?limit=2"
+
+  local function follow(reference, from)
+    return origin.follow("https://api.test/v1", from or FROM, reference)
+  end
+
+  local same = { -- reference, where it leads
+    { "?after=2", "https://api.test/v1/contacts?after=2" },
+    { "contacts?after=2", "https://api.test/v1/contacts?after=2" },
+    { "/v1/contacts?after=2", "https://api.test/v1/contacts?after=2" },
+    { "../v2/x", "https://api.test/v2/x" },
+    { "../../../x", "https://api.test/x" },
+    { "https://api.test/v1/contacts?after=2", "https://api.test/v1/contacts?after=2" },
+    { "https://api.test/x?a#b", "https://api.test/x?a" },
+    { "https://api.test?a", "https://api.test/?a" },
+    { "//api.test/x", "https://api.test/x" },
+    { "/x?u=https://other.test/", "https://api.test/x?u=https://other.test/" },
+    { "/a b", "https://api.test/a%20b" },
+    { "/\195\169", "https://api.test/%c3%a9" },
+  }
+  for _, row in ipairs(same) do
+    it(("%q leads to %s"):format(row[1], row[2]), function() assert.equal(row[2], (follow(row[1]))) end)
+  end
+
+  local odd = { "https://other.test/x", "//other.test/x", "http://api.test/x", "https://api.test:444/x",
+    "https://api.test.other.test/", "https://u:p@api.test/x", "https://api.test@other.test/", "ftp://api.test/x",
+    "https://api.test\\@other.test/", "javascript:alert(1)", "https:other.test", "/a\tb", "/a\r\nX: y",
+    "/" .. ("a"):rep(17400) }
+  for _, reference in ipairs(odd) do
+    it(("is refused: %q"):format(reference:sub(1, 40)), function()
+      local url, status, why = follow(reference)
+      assert.is_nil(url)
+      assert.equal("argument", status)
+      assert.is_string(why)
+    end)
+  end
+
+  it("leads from our origin only to our origin, whatever it holds", function()
+    local seed = 11
+    local function random(most)
+      seed = (seed * 16807) % 2147483647
+      return seed % most + 1
+    end
+    local pieces = { "https:", "http:", "//", "/", "\\", "@", ":", "443", "api.test", "other.test", "?", "#", "%2f",
+      "..", ".", "[", "]", ";", "x", " " }
+    local followed = 0
+    for _ = 1, 40000 do
+      local parts = {}
+      for i = 1, random(6) do parts[i] = pieces[random(#pieces)] end
+      local reference = table.concat(parts)
+      local url = follow(reference)
+      if url then
+        followed = followed + 1
+        local target = origin.target("https://api.test/v1", url)
+        assert.is_truthy(target, reference)
+        assert.equal("https://api.test", (origin.parse(url:gsub("[?#].*", ""))), reference)
+      end
+    end
+    assert.is_true(followed > 1000, followed)
+  end)
+end)
+
 describe("whatever an absolute URL holds", function()
   -- The engine asks for origin .. target; both parsers must then see our own host.
   it("its target leads to the base URL's host", function()

@@ -310,6 +310,109 @@ describe("a descriptor that is closed", function()
   end)
 end)
 
+describe("an idle connection", function()
+  local function idle_pair()
+    local ours, theirs = pair()
+    made:want(ours, "r")
+    made:wait(0)
+    made:want(ours, "")
+    made:idle(ours)
+    return ours, theirs
+  end
+
+  it("is told of once when something comes that nobody asked for", function()
+    local ours, theirs = idle_pair()
+    assert.same({}, made:sweep(64))
+    poller.write(theirs)
+    assert.same({ [ours] = true }, made:sweep(64))
+    assert.same({}, made:sweep(64))
+    assert.same({}, made:wait(0))
+  end)
+
+  it("that is wanted again is like any other", function()
+    local ours, theirs = idle_pair()
+    made:want(ours, "r")
+    poller.write(theirs)
+    assert.same({}, made:sweep(64))
+    assert.same({ [ours] = "r" }, made:wait(0))
+  end)
+
+  it("is found behind any number of busy ones", function()
+    for _ = 1, 200 do
+      local ours, theirs = pair()
+      made:want(ours, "r")
+      poller.write(theirs)
+    end
+    local peers, expected = {}, {}
+    for i = 1, 5 do
+      local ours
+      ours, peers[i] = idle_pair()
+      expected[ours] = true
+    end
+    for _, theirs in ipairs(peers) do poller.write(theirs) end
+    assert.same(expected, made:sweep(64))
+  end)
+
+  it("is told of in portions", function()
+    local peers = {}
+    for i = 1, 100 do peers[i] = select(2, idle_pair()) end
+    for _, theirs in ipairs(peers) do poller.write(theirs) end
+    local seen, portions = 0, 0
+    repeat
+      local count = 0
+      for _ in pairs(made:sweep(40)) do count = count + 1 end
+      seen, portions = seen + count, portions + 1
+      assert.is_true(count <= 40)
+    until count == 0
+    assert.same({ 100, 4 }, { seen, portions })
+  end)
+end)
+
+describe("a program that closes descriptors behind the poller's back", function()
+  local function close_its_own()
+    for fd in pairs(in_kernel()) do
+      if not open[fd] then poller.close(fd) end -- the timer
+    end
+    poller.close(made:fd())
+  end
+
+  it("finds it at work again, the closed sockets told of as broken", function()
+    local closed = pair()
+    local ours, theirs = pair()
+    made:want(closed, "r")
+    made:want(ours, "r")
+    made:wait(0)
+    close_its_own()
+    close(closed)
+    assert.same({ [closed] = "b" }, made:wait(1e6))
+    assert.same({}, made:wait(0))
+    poller.write(theirs)
+    assert.same({ [ours] = "r" }, made:wait(1e6))
+    made:want(ours, "")
+    local other
+    other, theirs = pair()
+    made:want(other, "r")
+    poller.write(theirs)
+    assert.same({ [other] = "r" }, made:wait(1e6))
+    made:arm(1000)
+    assert.is_true(poller.is_readable(made:fd(), 1000))
+  end)
+
+  it("may have opened something else at a number: that is not waited for, and not ours to close", function()
+    local ours = pair()
+    made:want(ours, "r")
+    made:wait(0)
+    close_its_own()
+    close(ours)
+    local peer = reopen(ours)
+    poller.write(peer)
+    assert.same({ [ours] = "b" }, made:wait(0))
+    assert.same({}, made:wait(0))
+    assert.is_false(made:closing(ours))
+    assert.is_true(made:closing((pair())))
+  end)
+end)
+
 describe("the one descriptor of a poller", function()
   it("is readable while a socket is ready", function()
     local ours, theirs = pair()

@@ -63,7 +63,9 @@ describe("a status line", function()
 
   local malformed = { "HTTP/1.1", "HTTP/1.1 ", "HTTP/1.1 2", "HTTP/1.1 20", "HTTP/1.1 20x",
     "HTTP/1.1 x00", "HTTP/1.1 2x0", "HTTP/1.1 2000", "HTTP/1.1  200", "HTTP/1.1\t200", "200",
-    "HTTP/1.1 200OK", "HTTP/1.1 -20", "HTTP/1.1 200\tOK", "name: value" }
+    "HTTP/1.1 200OK", "HTTP/1.1 -20", "HTTP/1.1 200\tOK", "name: value", "http/1.1 200 OK",
+    "HtTP/1.1 200 OK", "HTTP 200 OK", "HTTP/ 200 OK", "HTTP/x 200 OK", "HTTP/1. 200 OK",
+    "HTTP/1.x 200 OK", "HTTP/11 200 OK", "HTTP/1.10 200 OK", "RTSP/1.0 200 OK" }
   for _, line in ipairs(malformed) do
     it(("is refused when malformed: %q"):format(line), function()
       refused("protocol", "malformed", { line .. "\r\n" })

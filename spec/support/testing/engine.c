@@ -121,6 +121,12 @@ static int submit(lua_State *L) {
   return 1;
 }
 
+/* engine:advance_briefly(now) */
+static int advance_briefly(lua_State *L) {
+  trail_engine_advance_briefly(check_engine(L)->engine, check_time(L, 2));
+  return 0;
+}
+
 /* engine:advance(now) */
 static int advance(lua_State *L) {
   trail_engine_advance(check_engine(L)->engine, check_time(L, 2));
@@ -140,6 +146,80 @@ static int cancel_client(lua_State *L) {
   struct engine_handle *handle = check_engine(L);
   struct trail_client *client = check_client(L, 2);
   trail_engine_cancel_client(handle->engine, client, check_status(L, 3), check_time(L, 4));
+  return 0;
+}
+
+/* engine:announce(call) -> whether its end is going to be listed */
+static int announce(lua_State *L) {
+  struct engine_handle *handle = check_engine(L);
+  lua_pushboolean(L, trail_engine_announce(handle->engine, check_call(L, 2)));
+  return 1;
+}
+
+/* engine:announce_all(client) */
+static int announce_all(lua_State *L) {
+  struct engine_handle *handle = check_engine(L);
+  trail_engine_announce_all(handle->engine, check_client(L, 2));
+  return 0;
+}
+
+/* engine:next_finished() -> id | nil */
+static int next_finished(lua_State *L) {
+  struct trail_call *call = trail_engine_next_finished(check_engine(L)->engine);
+  if (!call) return 0;
+  lua_pushnumber(L, (lua_Number)call->id);
+  trail_call_release(call);
+  return 1;
+}
+
+/* engine:news() -> { finished=, question=, events= } */
+static int news(lua_State *L) {
+  struct trail_news is = trail_engine_news(check_engine(L)->engine);
+  lua_createtable(L, 0, 3);
+  set_flag(L, "finished", is.finished);
+  set_flag(L, "question", is.question);
+  set_flag(L, "events", is.events);
+  return 1;
+}
+
+/* engine:drop(call, now): nobody will read its result */
+static int drop(lua_State *L) {
+  struct engine_handle *handle = check_engine(L);
+  trail_engine_drop(handle->engine, check_call(L, 2), check_time(L, 3));
+  return 0;
+}
+
+static void push_question(lua_State *L, enum trail_key_verdict verdict) {
+  switch (verdict) {
+    case TRAIL_KEY_ASK:
+      lua_pushliteral(L, "ask");
+      break;
+    case TRAIL_KEY_ASK_FALLBACK:
+      lua_pushliteral(L, "ask_fallback");
+      break;
+    default:
+      lua_pushliteral(L, "give_up");
+  }
+}
+
+/* engine:take(client) -> what client:question() tells; the caller is at it */
+static int take(lua_State *L) {
+  struct engine_handle *handle = check_engine(L);
+  push_question(L, trail_engine_key_take(handle->engine, check_client(L, 2)));
+  return 1;
+}
+
+/* engine:give_back(client) */
+static int give_back(lua_State *L) {
+  struct engine_handle *handle = check_engine(L);
+  trail_engine_key_give_back(handle->engine, check_client(L, 2));
+  return 0;
+}
+
+/* engine:deaf(client, now): nobody is left who could ask its functions */
+static int deaf(lua_State *L) {
+  struct engine_handle *handle = check_engine(L);
+  trail_engine_key_deaf(handle->engine, check_client(L, 2), check_time(L, 3));
   return 0;
 }
 
@@ -181,6 +261,8 @@ static const char *end_name(enum trail_inline_end end) {
       return "key";
     case TRAIL_INLINE_EVENTS:
       return "events";
+    case TRAIL_INLINE_FINISHED:
+      return "finished";
     case TRAIL_INLINE_INTERRUPTED:
       return "interrupted";
   }
@@ -233,8 +315,7 @@ static void read_answer(lua_State *L, struct trail_answer *answer) {
   answer->sent = flag_field(L, 3, "sent", true);
   answer->cut = flag_field(L, 3, "cut", false);
   struct trail_slice message = slice_field(L, 3, "message"), body = slice_field(L, 3, "body");
-  if (message.size >= sizeof answer->message) luaL_error(L, "the message is too long");
-  if (message.size) memcpy(answer->message, message.bytes, message.size + 1);
+  if (message.size) trail_answer_say(answer, message.bytes);
   if (trail_buffer_append_slice(&answer->body, body) != TRAIL_OK) luaL_error(L, "body refused");
   lua_getfield(L, 3, "lines");
   for (int i = 1; lua_istable(L, -1); i++, lua_pop(L, 1)) {
@@ -317,6 +398,9 @@ static void read_options(lua_State *L, struct trail_client_options *options) {
       .concurrency = (uint32_t)number_field(L, 1, "concurrency", 16),
       .max_response_bytes = (size_t)number_field(L, 1, "max_response_bytes", 1e6),
       .events = flag_field(L, 1, "events", false),
+      .paced = flag_field(L, 1, "paced", false),
+      .pace_shared = flag_field(L, 1, "pace_shared", false),
+      .pacing = {.limit = (uint32_t)number_field(L, 1, "pace_limit", 0)},
   };
   options->base_url = slice_field(L, 1, "base_url").bytes;
   if (!options->base_url) options->base_url = "https://api.test/v1";
@@ -386,16 +470,13 @@ static int answer_function(lua_State *L) {
 
 /* client:question() -> "give_up" | "ask" | "ask_fallback" */
 static int question(lua_State *L) {
-  switch (trail_engine_key_question(check_client(L, 1))) {
-    case TRAIL_KEY_ASK:
-      lua_pushliteral(L, "ask");
-      break;
-    case TRAIL_KEY_ASK_FALLBACK:
-      lua_pushliteral(L, "ask_fallback");
-      break;
-    default:
-      lua_pushliteral(L, "give_up");
-  }
+  push_question(L, trail_engine_key_question(check_client(L, 1)));
+  return 1;
+}
+
+/* client:live() -> how many of its calls are not done */
+static int live_of_client(lua_State *L) {
+  lua_pushnumber(L, (lua_Number)check_client(L, 1)->live);
   return 1;
 }
 
@@ -439,6 +520,7 @@ static int event(lua_State *L) {
     set_number(L, "wait", (double)oldest->wait_us);
     set_number(L, "elapsed", (double)oldest->elapsed_us);
     set_flag(L, "has_rate", oldest->has_rate);
+    set_text(L, "reason", oldest->reason);
     lua_replace(L, -2);
   }
   lua_pushnumber(L, (lua_Number)events->dropped);
@@ -540,6 +622,8 @@ static const char *limit_name(enum trail_limit limit) {
       return "deadline";
     case TRAIL_LIMIT_RETRY_BUDGET:
       return "retry_budget";
+    case TRAIL_LIMIT_BATCH_DEADLINE:
+      return "batch_deadline";
   }
   return "?";
 }
@@ -581,8 +665,17 @@ static int state_of_call(lua_State *L) {
 static void register_types(lua_State *L) {
   static const luaL_Reg engine_methods[] = {
       {"submit", submit},
+      {"announce", announce},
+      {"announce_all", announce_all},
+      {"next_finished", next_finished},
+      {"news", news},
+      {"drop", drop},
+      {"take", take},
+      {"give_back", give_back},
+      {"deaf", deaf},
       {"answered", answered},
       {"advance", advance},
+      {"advance_briefly", advance_briefly},
       {"cancel", cancel},
       {"wake", wake},
       {"live", live},
@@ -604,6 +697,7 @@ static void register_types(lua_State *L) {
       {"question", question},
       {"set_key", set_key},
       {"look", look},
+      {"live", live_of_client},
       {"rate", rate},
       {"event", event},
       {"release", release_client},

@@ -14,11 +14,14 @@ static char *copy_text(const char *text) {
 }
 
 /* Lines ended by NUL, the list by an empty one; the NULs between become line feeds. */
-static char *copy_lines(const char *lines) {
+static char *copy_lines(const char *lines, const char *more) {
   const char *end = lines;
   while (*end) end += strlen(end) + 1;
-  char *copy = trail_memory_copy(lines, (size_t)(end - lines));
-  for (char *at = copy; at < copy + (end - lines); at++)
+  size_t size = (size_t)(end - lines), extra = more ? strlen(more) + 1 : 0;
+  char *copy = trail_memory_zalloc(1, size + extra + 1);
+  memcpy(copy, lines, size);
+  if (more) memcpy(copy + size, more, extra);
+  for (char *at = copy; at < copy + size + extra; at++)
     if (!*at) *at = '\n';
   return copy;
 }
@@ -56,7 +59,7 @@ static enum trail_status start(struct trail_transport *base, const struct trail_
   attempt->owner = owner;
   attempt->method = copy_text(request->method);
   attempt->url = copy_text(request->url);
-  attempt->headers = copy_lines(request->headers);
+  attempt->headers = copy_lines(request->headers, request->more_headers);
   if (request->authorization)
     attempt->authorization = copy_text(trail_secret_bytes(request->authorization));
   if (request->body) attempt->body = trail_memory_copy(request->body, request->body_size);
@@ -126,6 +129,18 @@ static int arm(struct trail_transport *base, int64_t at_us) {
   return -1;
 }
 
+static enum trail_status watch(struct trail_transport *base, int fd) {
+  (void)base, (void)fd;
+  return TRAIL_OK;
+}
+
+static void unwatch(struct trail_transport *base, int fd) { (void)base, (void)fd; }
+
+static int readable(struct trail_transport *base) {
+  (void)base;
+  return -1;
+}
+
 static void release(struct fake_transport *fake) {
   for (struct fake_attempt *attempt; (attempt = fake->first);) {
     fake->first = attempt->next;
@@ -151,6 +166,9 @@ struct fake_transport *fake_transport_create(void) {
       .next = next,
       .wait = wait,
       .arm = arm,
+      .watch = watch,
+      .unwatch = unwatch,
+      .readable = readable,
       .destroy = destroy,
       .abandon = abandon,
   };

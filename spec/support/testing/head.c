@@ -72,7 +72,7 @@ static void set_slice(lua_State *L, const char *name, struct trail_slice slice) 
 }
 
 /* facts({ line, ... }, now) -> { rate={ limit, remaining, reset }, date=, retry_after_ms=,
- * request_id=, content_type= }; what is absent is nil */
+ * request_id= }; what is absent is nil */
 static int facts(lua_State *L) {
   struct trail_head head;
   struct trail_facts seen;
@@ -104,7 +104,6 @@ static int facts(lua_State *L) {
     lua_setfield(L, -2, "retry_after_ms");
   }
   set_slice(L, "request_id", seen.request_id);
-  set_slice(L, "content_type", seen.content_type);
   trail_head_clear(&head);
   return 1;
 }

@@ -44,9 +44,25 @@ static int target(lua_State *L) {
   return 1;
 }
 
+/* follow(base_url, from, reference) -> URL | nil, status's name, why */
+static int follow(lua_State *L) {
+  struct trail_origin origin;
+  char url[TRAIL_ORIGIN_URL_SIZE];
+  const char *why = NULL;
+  const char *from = luaL_checkstring(L, 2), *reference = luaL_checkstring(L, 3);
+  if (trail_origin_parse(luaL_checkstring(L, 1), &origin, &why) != TRAIL_OK)
+    return luaL_error(L, "base URL: %s", why);
+  enum trail_status status = trail_origin_follow(&origin, from, reference, url, &why);
+  trail_origin_clear(&origin);
+  if (status != TRAIL_OK) return refused(L, status, why);
+  lua_pushstring(L, url);
+  return 1;
+}
+
 const luaL_Reg trail_testing_origin[] = {
     {"parse", parse},
     {"is_absolute", is_absolute},
     {"target", target},
+    {"follow", follow},
     {NULL, NULL},
 };

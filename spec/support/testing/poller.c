@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
@@ -21,7 +22,7 @@
 
 /* This module's own epoll_ctl stands in for the C library's, to count how often the kernel is
  * told something. */
-static unsigned told;
+static atomic_uint told;
 
 int epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event) {
   told++;
@@ -57,10 +58,31 @@ static int opened(lua_State *L) {
   return push_status(L, trail_poller_opened(check(L), check_fd(L, 2)));
 }
 
-/* poller:closing(fd) */
+/* poller:closing(fd) -> is the number ours to close */
 static int closing(lua_State *L) {
-  trail_poller_closing(check(L), check_fd(L, 2));
+  lua_pushboolean(L, trail_poller_closing(check(L), check_fd(L, 2)));
+  return 1;
+}
+
+/* poller:idle(fd) */
+static int idle(lua_State *L) {
+  trail_poller_idle(check(L), check_fd(L, 2));
   return 0;
+}
+
+/* poller:sweep(max) -> { [fd] = true } */
+static int sweep(lua_State *L) {
+  struct trail_ready ready[64];
+  struct trail_poller *poller = check(L);
+  int max = (int)luaL_checkinteger(L, 2);
+  luaL_argcheck(L, max > 0 && max <= 64, 2, "1 to 64");
+  int count = trail_poller_sweep(poller, ready, max);
+  lua_newtable(L);
+  for (int i = 0; i < count; i++) {
+    lua_pushboolean(L, ready[i].events == TRAIL_UNASKED);
+    lua_rawseti(L, -2, ready[i].fd);
+  }
+  return 1;
 }
 
 /* poller:want(fd, "r" | "w" | "rw" | "") -> status */
@@ -150,6 +172,7 @@ static int new_poller(lua_State *L) {
       {"want", want},       {"wait", wait_ready},
       {"fd", fd_of},        {"wait_for_alarm", wait_for_alarm},
       {"arm", arm},         {"abandon_in_child", abandon_in_child},
+      {"idle", idle},       {"sweep", sweep},
       {"destroy", destroy}, {NULL, NULL},
   };
   trail_compat_metatable(L, POLLER, methods, destroy);
@@ -200,7 +223,8 @@ static int duplicate(lua_State *L) {
 }
 
 static int write_byte(lua_State *L) {
-  if (send(check_fd(L, 1), "x", 1, MSG_NOSIGNAL) != 1) return luaL_error(L, "write: %s", strerror(errno));
+  if (send(check_fd(L, 1), "x", 1, MSG_NOSIGNAL) != 1)
+    return luaL_error(L, "write: %s", strerror(errno));
   return 0;
 }
 

@@ -5,16 +5,19 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "testing.h"
 
-enum { MOST_ARGUMENTS = 16, READ_AT_ONCE = 65536 };
+enum { MOST_ARGUMENTS = 40, READ_AT_ONCE = 65536 };
 
 static int fail(lua_State *L, const char *what) {
   return luaL_error(L, "%s: %s", what, strerror(errno));
@@ -39,10 +42,13 @@ static int fork_process(lua_State *L) {
   return 1;
 }
 
-/* exit(code): at once, no Lua state is closed and no exit handler runs */
+/* exit(code): at once, no Lua state is closed and no exit handler runs, but for those that write
+ * down what has run where that is measured (`make coverage`) */
 static int exit_process(lua_State *L) {
+  int code = (int)luaL_checkinteger(L, 1);
   fflush(NULL);
-  _exit((int)luaL_checkinteger(L, 1));
+  if (getenv("TRAIL_COVERAGE")) exit(code);
+  _exit(code);
 }
 
 /* wait(pid) -> exit code | nil, signal */
@@ -84,7 +90,7 @@ static int make_pipe(lua_State *L) {
 
 /* read(fd, seconds) -> bytes, "" at the end | nil where nothing came in time */
 static int read_some(lua_State *L) {
-  static char bytes[READ_AT_ONCE];
+  char bytes[READ_AT_ONCE];
   struct pollfd ready = {.fd = (int)luaL_checkinteger(L, 1), .events = POLLIN};
   int got = poll(&ready, 1, (int)(luaL_checknumber(L, 2) * 1000));
   if (got == 0) return 0;
@@ -112,13 +118,21 @@ static int close_descriptor(lua_State *L) {
   return 0;
 }
 
-/* close_others(fd...): all from 3 on but these */
+static bool is_given(lua_State *L, int fd) {
+  int i = 1;
+  while (i <= lua_gettop(L) && lua_tointeger(L, i) != fd) i++;
+  return i <= lua_gettop(L);
+}
+
+/* close_others(fd...): all from 3 on but these. What they were is let go of; their numbers stay taken
+ * until those who own them close them, which else would close what had come in their place. */
 static int close_others(lua_State *L) {
-  for (int fd = 3; fd < 1024; fd++) {
-    int i = 1;
-    while (i <= lua_gettop(L) && lua_tointeger(L, i) != fd) i++;
-    if (i > lua_gettop(L)) close(fd);
-  }
+  int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+  if (nothing < 0) return fail(L, "/dev/null");
+  for (int fd = 3; fd < 1024; fd++)
+    if (fd != nothing && !is_given(L, fd) && fcntl(fd, F_GETFD) >= 0)
+      (void)!dup3(nothing, fd, O_CLOEXEC);
+  close(nothing);
   return 0;
 }
 
@@ -226,6 +240,43 @@ static int handle(lua_State *L) {
   return 0;
 }
 
+/* default(signal): it does what it does where nobody says otherwise */
+static int default_signal(lua_State *L) {
+  if (signal((int)luaL_checkinteger(L, 1), SIG_DFL) == SIG_ERR) return fail(L, "signal");
+  return 0;
+}
+
+static volatile sig_atomic_t interruptions;
+
+static void count_interruption(int unused) {
+  (void)unused;
+  interruptions++;
+}
+
+/* interrupt(times a second): whatever this thread waits for ends with EINTR; 0: no longer.
+ * Returns how often that has been so far. */
+static int interrupt(lua_State *L) {
+  struct sigaction action = {.sa_handler = count_interruption}; /* no SA_RESTART */
+  int hertz = (int)luaL_checkinteger(L, 1);
+  struct timeval pause = {.tv_usec = hertz ? 1000000 / hertz : 0};
+  struct itimerval timer = {pause, pause};
+  if (sigaction(SIGALRM, &action, NULL) != 0 || setitimer(ITIMER_REAL, &timer, NULL) != 0)
+    return fail(L, "setitimer");
+  lua_pushinteger(L, interruptions);
+  return 1;
+}
+
+/* limit_descriptors(count) -> how many this process might have open before */
+static int limit_descriptors(lua_State *L) {
+  struct rlimit limit;
+  getrlimit(RLIMIT_NOFILE, &limit);
+  rlim_t before = limit.rlim_cur;
+  limit.rlim_cur = (rlim_t)luaL_checkinteger(L, 1);
+  if (setrlimit(RLIMIT_NOFILE, &limit) != 0) return luaL_error(L, "setrlimit");
+  lua_pushinteger(L, (lua_Integer)before);
+  return 1;
+}
+
 const luaL_Reg trail_testing_process[] = {
     {"fork", fork_process},
     {"exit", exit_process},
@@ -242,5 +293,8 @@ const luaL_Reg trail_testing_process[] = {
     {"handle", handle},
     {"setenv", set_variable},
     {"descriptors", descriptors},
+    {"default", default_signal},
+    {"interrupt", interrupt},
+    {"limit_descriptors", limit_descriptors},
     {NULL, NULL},
 };

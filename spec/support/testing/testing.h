@@ -14,23 +14,28 @@
 /* clang-format off */
 #define TRAIL_TESTING_AREAS(X) \
   X(backoff) \
+  X(budgets) \
   X(buffer) \
-  X(caller_header) \
   X(clock) \
   X(credential) \
   X(engine) \
+  X(failing_system) \
   X(field) \
   X(fork_mark) \
   X(head) \
+  X(host) \
   X(http_date) \
   X(json_mark) \
   X(json_number) \
+  X(json_order) \
   X(json_text) \
   X(keyring) \
+  X(library) \
   X(link) \
   X(memory) \
   X(memory_scan) \
   X(method) \
+  X(oom) \
   X(origin) \
   X(pace_store) \
   X(pacer) \
@@ -39,13 +44,15 @@
   X(random) \
   X(retry_budget) \
   X(secret) \
+  X(spares) \
   X(status) \
   X(storm) \
   X(target) \
   X(timers) \
   X(transport) \
   X(uuid) \
-  X(verdict)
+  X(verdict) \
+  X(worker)
 /* clang-format on */
 
 #define TRAIL_TESTING_DECLARE(area) extern const luaL_Reg trail_testing_##area[];

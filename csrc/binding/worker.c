@@ -1,0 +1,114 @@
+#include "binding/worker.h"
+
+#include <stdio.h>
+
+#include "binding/client.h"
+#include "binding/state.h"
+#include "engine/worker.h"
+
+#define WAITER "trailmark.core.waiter"
+
+struct waiter {
+  uint64_t number; /* 0 while half-built, and once closed */
+};
+
+int trail_worker_hire(lua_State *L) {
+  struct trail_client *client = trail_client_check(L);
+  struct trail_desk *desk;
+  const char *why = NULL;
+  if (lua_toboolean(L, 2)) trail_worker_choose_doorbell(TRAIL_DOORBELL_ABSTRACT);
+  enum trail_status status = trail_state_open_desk(L, &desk);
+  if (status == TRAIL_NO_MEMORY) return trail_state_raise_memory(L);
+  if (status != TRAIL_OK) why = trail_worker_fault();
+  if (!client->hired && client->live > 0) why = "calls of this client are under way elsewhere";
+  if (!why) client->hired = true;
+  lua_pushboolean(L, !why);
+  lua_pushstring(L, why);
+  lua_pushstring(L, trail_status_name(status == TRAIL_OK ? TRAIL_CONFIG : status));
+  return 3;
+}
+
+/* ---- waiters --------------------------------------------------------------------------------- */
+
+uint64_t trail_worker_waiter(lua_State *L, int index) {
+  if (lua_isnoneornil(L, index)) return 0;
+  struct waiter *waiter = luaL_checkudata(L, index, WAITER);
+  return waiter->number;
+}
+
+/* waiter() -> a waiter: who is told by the doorbell when its calls end */
+static int create(lua_State *L) {
+  struct trail_desk *desk = trail_state_desk(L);
+  struct waiter *waiter = lua_newuserdata(L, sizeof *waiter);
+  *waiter = (struct waiter){0};
+  luaL_getmetatable(L, WAITER);
+  lua_setmetatable(L, -2);
+  waiter->number = trail_desk_open_waiter(desk);
+  return waiter->number ? 1 : trail_state_raise_memory(L);
+}
+
+/* waiter:ring([at]) -> the line to send to the doorbell. It is answered by a line when the
+ * worker has more for it than what core.next_finished has told so far, or at that time by
+ * core.now(). */
+static int ring(lua_State *L) {
+  char line[72];
+  uint64_t number = trail_worker_waiter(L, 1);
+  struct trail_desk *desk = trail_state_peek_desk(L);
+  if (!desk) return trail_state_raise_over(L);
+  int64_t until_us = lua_isnoneornil(L, 2) ? 0 : trail_client_microseconds(luaL_checknumber(L, 2));
+  int size = snprintf(line, sizeof line, "%llu %llu %llu\n", (unsigned long long)number,
+                      (unsigned long long)trail_desk_asks(desk, number),
+                      (unsigned long long)(until_us > 0 ? until_us : 0));
+  lua_pushlstring(L, line, (size_t)size);
+  return 1;
+}
+
+/* waiter:listen() -> whether it waits now, as it would with the line that waiter:ring has just
+ * returned. The line need not be sent on the connection that it was rung on last. */
+static int listen(lua_State *L) {
+  lua_pushboolean(L, trail_worker_listens(trail_worker_waiter(L, 1)));
+  return 1;
+}
+
+/* waiter:poke(): ends its wait, unless that is about to end. */
+static int poke(lua_State *L) {
+  uint64_t number = trail_worker_waiter(L, 1);
+  if (number) trail_worker_poke(number);
+  return 0;
+}
+
+/* Who waits keeps it, so the host has ended his coroutine. */
+static int collect(lua_State *L) {
+  struct waiter *waiter = luaL_checkudata(L, 1, WAITER);
+  if (waiter->number) trail_worker_lose(waiter->number);
+  waiter->number = 0;
+  return 0;
+}
+
+/* ---- the doorbell ---------------------------------------------------------------------------- */
+
+/* bell() -> the address of the doorbell, "unix:/proc/self/fd/7"; the worker runs from now on */
+static int bell(lua_State *L) {
+  (void)trail_state_desk(L);
+  lua_pushstring(L, trail_worker_address());
+  return 1;
+}
+
+/* wake(): the worker looks for what it was given. Who rings the doorbell need not. */
+static int wake(lua_State *L) {
+  (void)L;
+  trail_worker_wake();
+  return 0;
+}
+
+void trail_worker_register(lua_State *L) {
+  static const luaL_Reg methods[] = {
+      {"ring", ring}, {"listen", listen}, {"poke", poke}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"waiter", create}, {"bell", bell}, {"wake", wake}, {NULL, NULL}};
+  trail_compat_metatable(L, WAITER, methods, collect);
+  for (const luaL_Reg *f = functions; f->name; f++) {
+    lua_pushcfunction(L, f->func);
+    lua_setfield(L, -2, f->name);
+  }
+}

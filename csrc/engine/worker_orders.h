@@ -1,0 +1,25 @@
+/* What the Lua threads want of the worker: a list of errands, which it detaches whole, and the write
+ * that wakes it if it sleeps.
+ */
+#ifndef TRAIL_ENGINE_WORKER_ORDERS_H
+#define TRAIL_ENGINE_WORKER_ORDERS_H
+
+#include "engine/worker_state.h"
+
+/* A key on its way: checked here, set there. */
+struct trail_key_errand {
+  struct trail_errand errand;
+  struct trail_client *client;
+  enum trail_key_source source;
+  struct trail_key key;
+};
+
+/* With the desks' lock. One write ends a sleep, however many want it. */
+void trail_worker_orders_end_sleep(void);
+/* With the desks' lock. False where it is listed already; else the subject's hold goes with it. */
+bool trail_worker_orders_append(struct trail_errand *errand, enum trail_errand_kind kind,
+                                void *subject, int64_t now_us);
+struct trail_errand *trail_worker_orders_detach(void);
+void trail_worker_orders_free_key(struct trail_key_errand *change);
+
+#endif

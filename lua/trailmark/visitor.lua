@@ -1,0 +1,152 @@
+--- One coroutine that waits at the doorbell, in a host that has only sockets to wait with.
+--
+-- Calls are moved by a thread of their own, the worker. Who waits for one sends a line to a private
+-- socket and reads one: the doorbell, which the worker rings when a call of this visitor's has
+-- ended, or when somebody here has poked it. Whoever is rung for takes in all that is ready for
+-- this Lua state; each visitor's line tells what was known when it was written, so that no ring is
+-- lost on one who was woken before. Used as waiter.lua is.
+--
+-- The host is an adapter with `visit(address, line, seconds, number, brief)`, which sends the line
+-- and returns true once it was answered; else nil and why. A connection that was not answered has
+-- to be closed, for its end is what tells the worker that nobody waits any more: the calls are
+-- cancelled then. Where `brief`, and on the connection that `number` was last answered on,
+-- `number:listen()` does instead of the line, and spares the worker one to read; false: there is
+-- news already. And with `sleep(seconds)`, for when there is no connection to be had.
+
+local core = require "trailmark.core"
+local place = require "trailmark.place"
+local pump = require "trailmark.pump"
+
+local Visitor = {}
+Visitor.__index = Visitor
+
+local LONGEST = 3700          -- seconds: no call lasts as long
+local LATE = 10               -- how much longer than its ring a connection waits, in seconds
+local SHY, SHYEST = 0.001, 0.05 -- seconds between looks where the doorbell cannot be reached
+local KEPT = 256              -- numbers that nobody waits under, and so their connections
+
+-- The numbers that visitors wait under are used again. That of a coroutine which the host has ended
+-- does not come back here: it is collected, and its calls are cancelled.
+local spare, spares = {}, 0
+
+local function take_number()
+  if spares == 0 then return core.waiter() end
+  local number = spare[spares]
+  spare[spares], spares = nil, spares - 1
+  return number
+end
+
+---@param adapter table
+---@param source? table of the keys whose functions it may be asked to call meanwhile
+---@param stays? boolean  it waits more than once, until it leaves
+---@return table
+local function new(adapter, source, stays)
+  return setmetatable({
+    adapter = adapter, source = source, stays = stays, number = take_number(),
+  }, Visitor)
+end
+
+--- Whether a number, and its connection, is kept when it is left now.
+local function has_room()
+  return spares < KEPT
+end
+
+--- Nobody waits under its number any more.
+function Visitor:leave()
+  if has_room() then
+    spares = spares + 1
+    spare[spares] = self.number
+  end
+  self.number = nil
+end
+
+--- From now on the doorbell rings for it when this call ends. The call has been announced.
+function Visitor:expect(handle)
+  if not handle:await(self.number) then pump.take_in() end
+end
+
+--- No longer; for the other one instead, where there is one.
+function Visitor:forgo(handle, other)
+  if other then other:expect(handle) else handle:await(nil) end
+end
+
+--- The call that it is the owner of has ended. Its doorbell rings without our doing.
+function Visitor:finished()
+  self.woken = true
+  return nil
+end
+
+--- Wakes it, from wherever.
+function Visitor:wake()
+  self.woken = true
+  if self.waits then self.number:poke() end
+end
+
+--- Wakes it to ask for a key first, in its own coroutine; false where it is waking up already.
+function Visitor:ask(which)
+  if not (self.waits or self.hears) or self.woken or self.question then return false end
+  self.question = which
+  if self.waits then self.number:poke() end
+  return true
+end
+
+--- There is something for it to look at, and then to wait on.
+function Visitor:look()
+  if self.waits then self.number:poke() end
+end
+
+--- When it rings for itself.
+local function due(self, at)
+  local look_at = self.source and self.source.look_at
+  return look_at and (not at or look_at < at) and look_at or at
+end
+
+-- The line is written first: whatever comes while the connection is made is answered at once.
+local function visit(self, at)
+  at = due(self, at)
+  local line = self.number:ring(at)
+  local seconds = at and math.max(at - core.now(), 0) + LATE or LONGEST
+  if self.adapter.visit(core.bell(), line, seconds, self.number, not at) then
+    self.shy = nil
+    return
+  end
+  core.wake() -- the doorbell would have
+  self.shy = math.min((self.shy or SHY / 2) * 2, SHYEST)
+  self.adapter.sleep(self.shy)
+end
+
+local function answer(self)
+  local which = self.question
+  if not which then return end
+  self.source:answer(which)
+  self.question = nil
+end
+
+local function wait(self, at)
+  while not self.woken and not (at and core.now() >= at) do
+    self.waits = true
+    local ok, problem = place.try(visit, self, at)
+    self.waits = false
+    if not ok then return false, problem end
+    self.hears = true
+    pump.hear()
+    self.hears = false
+    answer(self)
+  end
+  return true
+end
+
+--- Suspends the coroutine until it is woken, or `at` has come.
+---@param at? number  on the clock of core.now
+---@return boolean ok
+---@return any problem  why the coroutine could not be suspended
+function Visitor:wait(at)
+  if self.stays then self.woken = false end
+  local seat = self.source and self.source:join(self)
+  local ok, problem = wait(self, at)
+  if seat then self.source:leave(seat) end
+  if not self.stays then self:leave() end
+  return ok, problem
+end
+
+return { new = new, has_room = has_room }

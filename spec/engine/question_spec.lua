@@ -1,0 +1,157 @@
+-- The question for a key after a 401: it is taken by one, may be given back, and ends when nobody is left.
+
+local testing = require("trailmark_testing").engine
+local boot_us = require("trailmark_testing").clock.boot_us
+local answers = require "spec.support.answers"
+
+local engine, client
+
+before_each(function()
+  engine = testing.new()
+  client = testing.client { backoff_base = 0, backoff_cap = 0 }
+  client:answer_function "old-key"
+end)
+
+after_each(function() engine:destroy() end)
+
+--- Calls whose key was rejected, so that the question is there.
+local function rejected(count)
+  local calls = {}
+  for i = 1, count or 1 do
+    calls[i] = testing.call(client, {})
+    engine:submit(calls[i], 0)
+  end
+  engine:advance(0)
+  for _, attempt in ipairs(engine:attempts()) do
+    engine:finish(attempt.serial, answers.status(401))
+  end
+  engine:advance(1)
+  return calls
+end
+
+local function serve_all()
+  for _, attempt in ipairs(engine:attempts()) do engine:finish(attempt.serial, answers.ok()) end
+  engine:advance(3)
+end
+
+describe("a question", function()
+  it("is news until it is taken, by one", function()
+    rejected(3)
+    assert.is_true(engine:news().question)
+    assert.equal("ask", client:question())
+    assert.equal("ask", engine:take(client))
+    assert.is_false(engine:news().question)
+    assert.equal("give_up", client:question())
+    assert.equal("give_up", engine:take(client))
+  end)
+
+  it("that is given back may be taken again", function()
+    rejected(1)
+    engine:take(client)
+    engine:give_back(client)
+    assert.is_true(engine:news().question)
+    assert.equal("ask", engine:take(client))
+    engine:give_back(client)
+    engine:give_back(client) -- there is nothing left to give back
+    engine:take(client)
+    assert.is_false(engine:news().question)
+  end)
+
+  it("is over when it is answered, taken or not", function()
+    for _, takes in ipairs { true, false } do
+      client = testing.client { backoff_base = 0, backoff_cap = 0 }
+      client:answer_function "old-key"
+      local calls = rejected(3)
+      if takes then engine:take(client) end
+      client:answer_function "new-key"
+      engine:answered(client, 2)
+      assert.is_false(engine:news().question)
+      assert.equal("give_up", client:question())
+      engine:give_back(client) -- too late
+      assert.is_false(engine:news().question)
+      for _ = 1, 5 do
+        engine:advance(2)
+        serve_all()
+      end
+      for _, call in ipairs(calls) do assert.equal("ok", call:look().result) end
+    end
+  end)
+
+  it("goes with its client's calls", function()
+    for _, takes in ipairs { true, false } do
+      client = testing.client {}
+      client:answer_function "old-key"
+      rejected(2)
+      if takes then engine:take(client) end
+      engine:cancel_client(client, "closed", 2)
+      assert.is_false(engine:news().question)
+      assert.equal(0, engine:live())
+    end
+  end)
+
+  it("of one client is not another's", function()
+    local first = client
+    rejected(1)
+    client = testing.client {}
+    client:answer_function "other-old-key"
+    rejected(1)
+    engine:take(first)
+    assert.is_true(engine:news().question)
+    assert.equal("ask", engine:take(client))
+    assert.is_false(engine:news().question)
+    engine:cancel_client(first, "closed", 2)
+    engine:give_back(client)
+    assert.is_true(engine:news().question)
+  end)
+
+  it("ends the inline driver's wait until it is taken", function()
+    client = testing.client {}
+    client:answer_function "old-key"
+    local call = testing.call(client, {})
+    engine:submit(call, boot_us())
+    engine:advance(boot_us())
+    engine:finish(1, answers.status(401))
+    assert.equal("key", engine:drive(nil, 60))
+    assert.equal("key", engine:drive(call, 60))
+    engine:take(client)
+    assert.equal("time", engine:drive(call, 0))
+  end)
+end)
+
+describe("a client that nobody can ask any more", function()
+  it("has the calls that wait for a key fail", function()
+    for _, takes in ipairs { true, false } do
+      client = testing.client {}
+      client:answer_function "old-key"
+      local calls = rejected(3)
+      if takes then engine:take(client) end
+      engine:deaf(client, 2)
+      assert.is_false(engine:news().question)
+      for _, call in ipairs(calls) do assert.equal("unauthorized", call:look().result) end
+      assert.equal(0, engine:live())
+    end
+  end)
+
+  it("asks no question later", function()
+    engine:deaf(client, 0)
+    local calls = rejected(2)
+    assert.is_false(engine:news().question)
+    for _, call in ipairs(calls) do assert.equal("unauthorized", call:look().result) end
+  end)
+
+  it("still tries a fallback key that it has", function()
+    client:set_fallback "good-key"
+    for _, before in ipairs { true, false } do
+      client = testing.client {}
+      client:answer_function "old-key"
+      client:set_fallback "good-key"
+      if before then engine:deaf(client, 0) end
+      local calls = rejected(1)
+      if not before then engine:deaf(client, 1) end
+      engine:advance(2)
+      assert.equal("Authorization: Bearer good-key", engine:attempts()[1].authorization)
+      serve_all()
+      assert.equal("ok", calls[1]:look().result)
+    end
+  end)
+end)

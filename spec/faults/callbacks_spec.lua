@@ -1,0 +1,43 @@
+--- Errors thrown in every function that a caller gives the client, in every drive: a string, tables,
+-- false, nil. The rows and what is expected of each are in spec/support/callbacks/rows.lua.
+
+local drivers = require "spec.support.drives.drivers"
+local process = require "spec.support.process"
+local raw_server = require "spec.support.raw_server"
+
+local JIT = rawget(_G, "jit") ~= nil
+
+-- In a coroutine of 5.1 nothing that waits can be called in pcall, as the rows do. In luv and cqueues
+-- an error is their own to tell: see spec/support/loops.
+local DRIVES = _VERSION == "Lua 5.1" and not JIT and { "inline" } or { "inline", "fd", "worker" }
+
+describe("an error in a caller's function", function()
+  local server
+  setup(function()
+    server = raw_server.start(function(connection)
+      for request in function() return connection:request() end do
+        local path = request.line:match " /(%a+)"
+        local page = tonumber(request.line:match "cursor=(%d)" or 1)
+        local new = request.headers.authorization:find("tm_live_new", 1, true)
+        if path == "pages" then
+          connection:answer(200, ('{"data":[%d],"next_cursor":%s}'):format(page,
+            page < 3 and ('"%d"'):format(page + 1) or "null"))
+        elseif path == "missing" or path == "rotated" and not new then
+          connection:answer(path == "missing" and 404 or 401, "{}")
+        else
+          connection:answer(200, '{"fine":true}')
+        end
+      end
+    end)
+  end)
+  teardown(function() server:stop() end)
+
+  for _, drive in ipairs(DRIVES) do
+    if drivers[drive] then
+      it("is told where it belongs, loses no result and stops no later call: " .. drive, function()
+        local child = process.script({ "spec/support/callbacks/run.lua", drive }, { URL = server.url })
+        assert.same({ "fine", 0, "" }, { child:finish() })
+      end)
+    end
+  end
+end)

@@ -1,0 +1,78 @@
+--- A host that has only sockets to wait with, in plain Lua: it submits calls to the worker thread
+-- and waits at the doorbell. The worker is that of the testing module, so that a spec can end it.
+
+local testing = require "trailmark_testing"
+local process = testing.process
+
+local doorbell = { core = testing.worker.core() }
+local core = doorbell.core
+
+local LONGEST = 20 -- seconds; who waits longer has hung
+
+--- A client of the core that has hired the worker; `abstract` is the kind of its doorbell.
+function doorbell.client(url, more)
+  local settings = {
+    base_url = url, header_lines = "Accept: application/json\0", timeout = 10, connect_timeout = 5,
+    deadline = 90, backoff_base = 0.02, backoff_cap = 0.02, retries = 3, concurrency = 100,
+    max_response_bytes = 1e6, paced = false, events = false,
+  }
+  for name, value in pairs(more or {}) do settings[name] = value end
+  local client = assert(core.client(settings))
+  assert(client:set_key(settings.key or "tm_live_0123456789abcdef"))
+  assert(client:hire(settings.abstract))
+  return client
+end
+
+local Visitor = {}
+Visitor.__index = Visitor
+
+--- One coroutine's worth: a number to wait under, and a connection.
+function doorbell.visitor()
+  return setmetatable({ waiter = core.waiter(), fd = testing.worker.connect(core.bell()) }, Visitor)
+end
+
+--- Starts a call that it will wait for.
+function Visitor:start(client, path, ...)
+  local handle = assert(client:start("GET", path, ...))
+  handle:await(self.waiter)
+  return handle
+end
+
+function Visitor:ring(at)
+  process.write(self.fd, self.waiter:ring(at))
+end
+
+--- Waits from now on, without a line. False: there is news.
+function Visitor:listen()
+  self.waiter:ring()
+  return self.waiter:listen()
+end
+
+--- What the doorbell answered; nil where it was silent for so long.
+function Visitor:hear(seconds)
+  return process.read(self.fd, seconds or LONGEST)
+end
+
+--- Waits until the worker has something for it, or until that time.
+function Visitor:wait(at)
+  self:ring(at)
+  local said = self:hear()
+  local number = self.waiter:ring():match("^%d+")
+  assert(said == number .. "\n", ("the doorbell answered %s to %s"):format(tostring(said), number))
+end
+
+--- Waits until these are done; returns the ids that were told meanwhile.
+function Visitor:finish(...)
+  local told = {}
+  for _, handle in ipairs { ... } do
+    while not handle:done() do self:wait() end
+  end
+  for id in core.next_finished do told[id] = true end
+  return told
+end
+
+function Visitor:leave()
+  process.close(self.fd)
+end
+
+return doorbell

@@ -9,6 +9,9 @@
  *   l0  waiter 0's coroutine is ended        k0       so it is by the worker
  *   e0  a call of waiter 0 ends; e: nobody's n        a Lua thread takes what has ended
  *   t9  9 ms pass                            f        the next guest cannot be watched
+ *   w0  waiter 0 waits without a line, on the connection that is known as its own
+ * Behind a step of a Lua thread, or an "e", a "+" leaves the worker busy: what it has to answer is
+ * answered behind a later step.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -42,6 +45,8 @@ struct guest {
 struct waiter {
   uint64_t number; /* 0: lost */
   int desk;
+  bool listens;  /* it waits without a line ... */
+  uint64_t seen; /* ... and has seen so much */
 };
 
 struct world {
@@ -53,7 +58,8 @@ struct world {
   struct trail_call calls[CALLS];
   struct trail_job jobs[CALLS];
   struct trail_errand *errands;
-  int guest_count, waiter_count, call_count;
+  uint64_t owed[CALLS]; /* who has to hear that a call has ended */
+  int guest_count, waiter_count, call_count, owed_count;
   int listener, latest; /* descriptors that were watched */
   bool watched[FDS], refuse;
   unsigned put[DESKS], taken[DESKS]; /* calls */
@@ -142,6 +148,7 @@ static bool reads(struct guest *guest, struct trail_slice *pending, bool *rang) 
 }
 
 static void answer(struct world *world, uint64_t number);
+static bool hush(struct world *world, uint64_t number);
 
 /* As the worker does. */
 static void hear(struct world *world, const struct guest *is, bool expected, bool gone) {
@@ -150,8 +157,11 @@ static void hear(struct world *world, const struct guest *is, bool expected, boo
   CHECK(heard == expected);
   if (!heard) return;
   CHECK(ring.gone == gone && ring.waiter == is->known);
-  if (gone) CHECK(ring.waited == is->waits);
-  if (gone) return;
+  if (gone) {
+    CHECK(ring.waited == is->waits);
+    (void)hush(world, ring.waiter); /* the worker ends the calls of who has waited */
+    return;
+  }
   CHECK(ring.seen == is->seen);
   if (trail_desk_concerns(ring.waiter, ring.seen)) answer(world, ring.waiter);
 }
@@ -185,8 +195,15 @@ static bool waits_for(const struct world *world, uint64_t number) {
   return false;
 }
 
-/* One who has been answered has a line with his number, and does not wait any more. */
-static int collect_answers(struct world *world) {
+static bool is_known(const struct world *world, uint64_t number) {
+  for (int i = 0; i < world->guest_count; i++)
+    if (world->guests[i].known == number) return true;
+  return false;
+}
+
+/* One who has been answered has a line with his number, and does not wait any more. Who waits
+ * without having sent one is the one who is rung for, 0: nobody. */
+static int collect_answers(struct world *world, uint64_t rung) {
   char line[64], expected[64];
   int count = 0;
   for (int i = 0; i < world->guest_count; i++) {
@@ -198,17 +215,36 @@ static int collect_answers(struct world *world) {
       continue;
     }
     int length = snprintf(expected, sizeof expected, "%llu\n", (unsigned long long)guest->known);
-    CHECK(guest->waits && size == length && memcmp(line, expected, (size_t)size) == 0);
+    CHECK(guest->waits || (rung && guest->known == rung));
+    CHECK(size == length && memcmp(line, expected, (size_t)size) == 0);
     guest->waits = false;
     count++;
   }
   return count;
 }
 
+static struct waiter *waiter_of(struct world *world, uint64_t number) {
+  for (int i = 0; i < world->waiter_count; i++)
+    if (number && world->waiters[i].number == number) return &world->waiters[i];
+  return NULL;
+}
+
+static bool hush(struct world *world, uint64_t number) {
+  struct waiter *waiter = waiter_of(world, number);
+  bool listened = trail_desk_hush(number);
+  CHECK(listened == (waiter && waiter->listens));
+  if (waiter) waiter->listens = false;
+  return listened;
+}
+
 static void answer(struct world *world, uint64_t number) {
-  bool expected = waits_for(world, number);
-  trail_doorbell_answer(world->bell, number);
-  CHECK(collect_answers(world) == expected);
+  bool listened = hush(world, number);
+  bool expected = listened ? is_known(world, number) : waits_for(world, number);
+  if (listened)
+    trail_doorbell_ring(world->bell, number);
+  else
+    trail_doorbell_answer(world->bell, number);
+  CHECK(collect_answers(world, listened ? number : 0) == expected);
 }
 
 static void poke(struct world *world, uint64_t number) {
@@ -220,7 +256,8 @@ static void poke(struct world *world, uint64_t number) {
 static void open_waiter(struct world *world, int desk) {
   if (world->waiter_count == WAITERS) return;
   struct waiter *waiter = &world->waiters[world->waiter_count++];
-  *waiter = (struct waiter){trail_desk_open_waiter(world->desks[desk]), desk};
+  *waiter = (struct waiter){.desk = desk};
+  waiter->number = trail_desk_open_waiter(world->desks[desk]);
   CHECK(waiter->number != 0);
 }
 
@@ -232,10 +269,15 @@ static void list(struct world *world, struct trail_errand *errand) {
   *at = errand;
 }
 
+/* No errand where it is going to look anyhow: then it does not wait, unless it is about to hear. */
 static void poke_by_lua(struct world *world, struct waiter *waiter) {
+  bool about_to_hear = world->owed_count || world->errands;
   trail_desk_lock();
-  list(world, trail_desk_poke_locked(waiter->number));
+  struct trail_errand *errand = trail_desk_poke_locked(waiter->number);
+  list(world, errand);
   trail_desk_unlock();
+  if (!errand && waiter->number && !about_to_hear)
+    CHECK(!waiter->listens && !waits_for(world, waiter->number));
 }
 
 static void lose(struct world *world, struct waiter *waiter) {
@@ -245,9 +287,13 @@ static void lose(struct world *world, struct waiter *waiter) {
   list(world, errand);
   trail_desk_unlock();
   waiter->number = 0;
+  waiter->listens = false;
 }
 
-static void run_errands(struct world *world) {
+/* What a busy worker has left. */
+static void catch_up(struct world *world) {
+  for (int i = 0; i < world->owed_count; i++) answer(world, world->owed[i]);
+  world->owed_count = 0;
   while (world->errands) {
     struct trail_errand *errand = world->errands;
     bool lost;
@@ -269,7 +315,7 @@ static void end_call(struct world *world, const struct waiter *waiter) {
   CHECK(number == (waiter ? waiter->number : 0));
   CHECK(!trail_desk_await(call, 0) && trail_desk_waiter_of(call) == number);
   world->put[desk]++;
-  if (number) answer(world, number);
+  if (number) world->owed[world->owed_count++] = number;
 }
 
 /* In the order of their ends. */
@@ -285,29 +331,36 @@ static void take_calls(struct world *world, int desk) {
 static void ring(struct world *world, struct guest *guest, unsigned which, int64_t for_ms) {
   char line[LINE];
   if ((int)which >= world->waiter_count || guest->waits || guest->filled) return;
-  const struct waiter *waiter = &world->waiters[which];
+  struct waiter *waiter = &world->waiters[which];
   if (!waiter->number || waits_for(world, waiter->number)) return;
+  waiter->listens = false;
   uint64_t seen = trail_desk_asks(world->desks[waiter->desk], waiter->number);
   int size = snprintf(line, sizeof line, "%llu %llu %lld\n", (unsigned long long)waiter->number,
                       (unsigned long long)seen, for_ms ? (long long)(now_us + for_ms * 1000) : 0LL);
   say(world, guest, trail_slice_of(line, (size_t)size));
 }
 
-/* ---- what must hold -------------------------------------------------------------------------- */
-
-static bool is_open(const struct world *world, uint64_t number) {
-  for (int i = 0; i < world->waiter_count; i++)
-    if (world->waiters[i].number == number) return true;
-  return false;
+static void wait_in_silence(struct world *world, struct waiter *waiter) {
+  if (!waiter->number || waiter->listens) return;
+  if (!is_known(world, waiter->number) || waits_for(world, waiter->number)) return;
+  waiter->seen = trail_desk_asks(world->desks[waiter->desk], waiter->number);
+  bool news = trail_desk_concerns(waiter->number, waiter->seen);
+  waiter->listens = trail_desk_listens(waiter->number);
+  CHECK(waiter->listens == !news);
 }
+
+/* ---- what must hold -------------------------------------------------------------------------- */
 
 static void check(struct world *world) {
   int64_t first_us = TRAIL_NEVER;
-  CHECK(collect_answers(world) == 0);
+  for (int i = 0; i < world->waiter_count; i++) {
+    const struct waiter *waiter = &world->waiters[i];
+    CHECK(!waiter->listens || !trail_desk_concerns(waiter->number, waiter->seen));
+  }
   for (int i = 0; i < world->guest_count; i++) {
     const struct guest *guest = &world->guests[i];
     if (!guest->waits) continue;
-    CHECK(!is_open(world, guest->known) || !trail_desk_concerns(guest->known, guest->seen));
+    CHECK(!waiter_of(world, guest->known) || !trail_desk_concerns(guest->known, guest->seen));
     if (guest->until_us && (int64_t)guest->until_us < first_us) first_us = (int64_t)guest->until_us;
   }
   if (world->watched[world->listener]) CHECK(trail_doorbell_wake_us(world->bell) == first_us);
@@ -316,7 +369,7 @@ static void check(struct world *world) {
 static void pass_time(struct world *world, unsigned ms) {
   now_us += (int64_t)ms * 1000;
   trail_doorbell_advance(world->bell, now_us);
-  (void)collect_answers(world);
+  (void)collect_answers(world, 0);
   for (int i = 0; i < world->guest_count; i++) {
     const struct guest *guest = &world->guests[i];
     CHECK(!guest->waits || !guest->until_us || (int64_t)guest->until_us > now_us);
@@ -370,6 +423,9 @@ static void step(struct world *world, struct trail_slice line) {
     case 'l':
       if (waiter) lose(world, waiter);
       break;
+    case 'w':
+      if (waiter) wait_in_silence(world, waiter);
+      break;
     case 'e':
       end_call(world, waiter && waiter->number ? waiter : NULL);
       break;
@@ -382,6 +438,20 @@ static void step(struct world *world, struct trail_slice line) {
     default:
       break;
   }
+}
+
+/* Whether the worker comes to nothing else meanwhile; a step of its own it does at once. */
+static bool leaves_it_busy(struct trail_slice line) {
+  return line.size > 1 && line.bytes[line.size - 1] == '+' && strchr("elnopwO", line.bytes[0]);
+}
+
+static void take_step(struct world *world, struct trail_slice line) {
+  bool busy = leaves_it_busy(line);
+  if (!busy) catch_up(world);
+  step(world, line);
+  if (!busy) catch_up(world);
+  CHECK(collect_answers(world, 0) == 0);
+  if (!busy) check(world);
 }
 
 /* What nobody has taken goes with its desk, but these calls are not its to free. */
@@ -412,11 +482,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   now_us = 1000000;
   CHECK(trail_doorbell_open(&world->transport, TRAIL_DOORBELL_ABSTRACT, &world->bell) == TRAIL_OK);
   for (int i = 0; i < DESKS; i++) CHECK(trail_desk_create(&world->desks[i]) == TRAIL_OK);
-  while (rest.size) {
-    step(world, fuzz_line(&rest));
-    run_errands(world);
-    check(world);
-  }
+  while (rest.size) take_step(world, fuzz_line(&rest));
+  catch_up(world);
+  check(world);
   close_world(world);
   free(world);
   return 0;

@@ -6,8 +6,9 @@ static CURLcode set_proxy(CURL *easy, const struct trail_profile *profile) {
   /* Over plain HTTP a proxy would be handed the key, and a loopback server needs none. */
   const char *proxy = profile->plain_http || !profile->proxy ? "" : profile->proxy;
   if (strcmp(proxy, "env") == 0) return CURLE_OK;
-  /* For no host: libcurl then does not search the environment with each request. */
-  CURLcode code = *proxy ? CURLE_OK : curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
+  /* Or libcurl would look for NO_PROXY in the environment, too. Without a proxy, for no host: then
+   * it does not search the environment with each request. */
+  CURLcode code = curl_easy_setopt(easy, CURLOPT_NOPROXY, *proxy ? "" : "*");
   return code ? code : curl_easy_setopt(easy, CURLOPT_PROXY, proxy);
 }
 

@@ -327,16 +327,6 @@ void trail_transfer_launch(struct trail_transfer *transfer) {
 
 /* ---- the end --------------------------------------------------------------------------------- */
 
-/* Once a connection stands, bytes of the request may be anywhere on the way. */
-static bool may_have_sent(const struct trail_transfer *transfer) {
-  if (transfer->sends > 0) return true;
-  curl_off_t before_sending = 0;
-  long request_bytes = 0;
-  curl_easy_getinfo(transfer->easy, CURLINFO_PRETRANSFER_TIME_T, &before_sending);
-  curl_easy_getinfo(transfer->easy, CURLINFO_REQUEST_SIZE, &request_bytes);
-  return before_sending > 0 || request_bytes > 0;
-}
-
 static bool ended_early(CURLcode code) {
   return code == CURLE_PARTIAL_FILE || code == CURLE_GOT_NOTHING || code == CURLE_RECV_ERROR ||
          code == CURLE_SEND_ERROR;
@@ -382,7 +372,7 @@ static bool is_open_ended(const struct trail_transfer *transfer) {
 static void judge(struct trail_transfer *transfer, CURLcode code) {
   struct trail_answer *answer = &transfer->answer;
   answer->curl_code = (int)code;
-  answer->sent = may_have_sent(transfer);
+  answer->sent = transfer->sends > 0; /* what a proxy was asked for before is none of it */
   if (transfer->refused) return;
   answer->failure = trail_failure_refine((int)code, transfer->error, answer->head.bytes > 0);
   /* Whatever libcurl calls it: a name that was not found, a certificate that does not fit ... */
@@ -454,7 +444,7 @@ void trail_transfer_stop(struct trail_transfer *transfer) {
   struct trail_wire *wire = wire_of(transfer);
   transfer->worn = transfer->sends > 0;
   transfer->answer.shared = wire && wire->shared;
-  transfer->answer.sent = may_have_sent(transfer);
+  transfer->answer.sent = transfer->sends > 0;
   trail_answer_say(&transfer->answer, stalled_in(transfer));
 }
 

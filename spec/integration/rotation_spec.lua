@@ -191,6 +191,20 @@ describe("key_file", function()
     end
   end)
 
+  it("that is gone or spoilt when its key is rejected is what the error tells of", function()
+    for remedy, spoil in pairs {
+      ["the file cannot be read again: No such file"] = os.remove,
+      ["the file holds no key any more"] = function(path) tmp.replace(path, "no key") end,
+    } do
+      local path = file(BAD)
+      local tm = client { key_file = path }
+      spoil(path)
+      local _, err = tm:workspace()
+      assert.equal("unauthorized", err.kind)
+      assert.matches(remedy, tostring(err), 1, true)
+    end
+  end)
+
   it("with the same bad key costs one request", function()
     local tm = client { key_file = file(BAD) }
     assert.equal(1, select(2, tm:workspace()).attempts)

@@ -163,6 +163,9 @@ local function cyclic()
   return { a = inner }
 end
 
+-- On 5.1 a program comes by none.
+local LIGHT = debug.upvalueid and debug.upvalueid(function() return cyclic end, 1) or io.stdout
+
 local function refused_by(codec) -- name, value, message
   local mark = codec.array
   return {
@@ -172,6 +175,7 @@ local function refused_by(codec) -- name, value, message
     { "a thread", { coroutine.create(function() end) },
       "[1] is a thread, which JSON cannot say: leave" },
     { "a userdata", { f = io.stdout }, "f is a userdata, which JSON cannot say: " },
+    { "a light userdata", { f = LIGHT }, "f is a userdata, which JSON cannot say: " },
     { "NaN", { a = { 0 / 0 } },
       "a[1] is not a number (NaN), which JSON cannot say: send trailmark.null" },
     { "infinity", 1 / 0, "the value is infinite, which JSON cannot say: send trailmark.null" },

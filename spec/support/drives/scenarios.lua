@@ -183,6 +183,28 @@ add { name = "a rotation with a key function", requests = 3, run = function(_, t
   tm:close()
 end }
 
+add { name = "a rotation with a fallback function", requests = 3,
+  run = function(_, tell, sb, client)
+    local fresh, asked = sb:make_key "admin:full", {}
+    local tm = client { fallback_key = function(why)
+      asked[#asked + 1] = why
+      return fresh
+    end }
+    sb:revoke(sb.key)
+    tell(tm:workspace())
+    tell(tm:workspace())
+    tell(asked)
+    tm:close()
+  end }
+
+add { name = "a fallback function that gives no key", requests = 1,
+  run = function(_, tell, _, client)
+    local bad = "tm_live_00000000000000000000000000000000"
+    local tm = client { key = bad, fallback_key = function() return "two words" end }
+    tell(tm:workspace())
+    tm:close()
+  end }
+
 add { name = "a key that is good for nothing", requests = 1, run = function(tm, tell)
   tell(tm:set_key "tm_live_00000000000000000000000000000000")
   tell(tm:workspace())

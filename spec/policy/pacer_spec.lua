@@ -413,12 +413,50 @@ describe("pacer, and the server's clock", function()
     end)
   end
 
+  it("knows that the window which refused is full, whatever the date beside the refusal", function()
+    for _, jump in ipairs { 0, 3000 } do
+      local state = told()
+      pacer.feedback(state, PLAIN, 1130, admitted(state, 1100), answer {
+        status = 429, retry_after = 0, remaining = 0,
+        date = SERVER + jump, reset = SERVER + jump + 60,
+      })
+      assert.is_true(pacer.is_probe(admitted(state, 3000)))
+      assert.equal(0, (drain(state, 3000)))
+    end
+  end)
+
   it("spreads evenly over a log that slides: Reset moves, and no window ever ends", function()
     local state = told()
     pacer.feedback(state, PLAIN, 3030, admitted(state, 3000),
       answer { date = SERVER + 2, reset = SERVER + 62 })
     admitted(state, 3100)
     assert.is_true(math.abs(waits(state, 3100) - 100) < 0.01) -- 600 in 60 s
+  end)
+
+  -- A 64th of the limit, and one, is set aside there.
+  it("looks once in ten steps whether a log that slides has freed places", function()
+    local state = told()
+    local function hears(now, ticket, remaining)
+      local seconds = math.floor(now / 1000) - 1
+      pacer.feedback(state, PLAIN, now, ticket,
+        answer { date = SERVER + seconds, reset = SERVER + seconds + 60, remaining = remaining })
+    end
+    hears(3030, admitted(state, 3000), 10)
+    for _, now in ipairs { 3100, 4100 } do
+      local probe = admitted(state, now)
+      assert.is_true(pacer.is_probe(probe))
+      hears(now + 30, probe, 10)
+      assert.is_true(math.abs(waits(state, now + 400) - 600) < 0.01)
+    end
+    hears(5130, admitted(state, 5100), 11)
+    assert.is_false(pacer.is_probe(admitted(state, 5200)))
+  end)
+
+  it("waits for the end of a window of a log that slides once nothing at all is left", function()
+    local state = told()
+    pacer.feedback(state, PLAIN, 3030, admitted(state, 3000),
+      answer { date = SERVER + 2, reset = SERVER + 62, remaining = 0 })
+    assert.is_true(waits(state, 3100) > 55000)
   end)
 end)
 

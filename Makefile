@@ -371,12 +371,15 @@ replay: $(addprefix $(BUILD)/fuzzers/,$(FUZZERS))
 COVERED := BUILD=build/coverage HOST_BUILD=build/coverage CC=gcc SUITE=coverage LIMIT=1800 \
              CFLAGS='-O0 -g' SANITIZE='--coverage -fprofile-update=atomic'
 coverage: export TRAIL_COVERAGE = 1
-coverage: ## runs the specs and the fuzzers' seeds, and tells which lines of csrc/ have run
+coverage: ## runs specs, fuzzers' seeds, failing memory and racing threads: which lines of csrc/ have run
 	@.ci/deps build sandbox check lua5.4 luajit
 	@rm -rf build/coverage
 	@$(MAKE) $(COVERED) LUA=luajit all
 	@$(MAKE) $(COVERED) LUA=5.3 all
 	@$(MAKE) $(COVERED) LUA=5.4 run-specs || echo "that is for make check to judge: counting takes time"
+	@$(MAKE) $(COVERED) LUA=5.4 SUITE=coverage-oom sweep-oom
+	@$(MAKE) $(COVERED) LUA=5.4 build/coverage/simulate/threads
+	@build/coverage/simulate/threads
 	@$(MAKE) $(COVERED) LUA=5.4 replay
 	@lua5.4 spec/support/coverage.lua build/coverage
 

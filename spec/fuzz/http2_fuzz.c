@@ -6,7 +6,8 @@
  * and 3), "C" cancels the first when the server begins to speak, "+" makes one more call behind
  * them, to which nothing is said; "E" speaks before it is asked, "-" without the settings that
  * otherwise come first; "R" ends with a reset, "N" without TLS's word that it is the end, a digit
- * is ten times the size of the first pieces. Each line behind it is a frame, see http2_frames.h.
+ * is ten times the size of the first pieces. Each line behind it is a frame, see http2_frames.h;
+ * those behind a line "=" are said on the second connection, which whoever has to ask again comes by.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,7 @@
 
 enum {
   CALLS = 3, /* the last is the one behind the others */
+  SPOKEN = 2, /* connections that are spoken to */
   LATE = 2,
   MOST_BODY = 65536,
   PIECES = 64,
@@ -40,8 +42,10 @@ struct call {
   struct trail_transfer *transfer;
   struct trail_answer answer;
   bool ended, cancelled;
-  unsigned heard;  /* how often its request came */
-  uint32_t stream; /* on the first connection; 0: it did not come there */
+  unsigned heard; /* how often its request came */
+  /* Where it came last: */
+  unsigned connection;
+  uint32_t stream; /* 0: it did not come */
 };
 
 /* What came on one connection. */
@@ -52,7 +56,14 @@ struct ear {
   nghttp2_hd_inflater *inflater;
   struct world *world;
   uint32_t stream;
-  bool first;
+  unsigned number, requests;
+};
+
+/* What is to be said on one. */
+struct mouth {
+  struct trail_slice said, left;
+  int pieces;
+  bool untimely; /* it spoke unasked */
 };
 
 struct world {
@@ -60,10 +71,9 @@ struct world {
   struct trail_transport *transport;
   struct peer peer;
   struct ear ears[PEER_CONNECTIONS]; /* by the connections' number */
+  struct mouth mouths[SPOKEN];
   struct call calls[CALLS];
-  struct trail_slice left; /* to be said */
-  int pieces, idle;
-  bool untimely; /* it spoke unasked */
+  int idle;
 };
 
 /* ---- hearing --------------------------------------------------------------------------------- */
@@ -73,7 +83,9 @@ static void note_request(void *context, struct trail_slice name, struct trail_sl
   if (!trail_slice_same(name, trail_slice_text(":path"))) return;
   struct call *call = &ear->world->calls[value.bytes[value.size - 1] - '0'];
   call->heard++;
-  if (ear->first) call->stream = ear->stream;
+  call->connection = ear->number;
+  call->stream = ear->stream;
+  ear->requests++;
 }
 
 static void take_frames(struct ear *ear) {
@@ -108,32 +120,50 @@ static void open_ear(struct world *world) {
   unsigned number = world->peer.accepted - 1;
   CHECK(number < PEER_CONNECTIONS);
   world->ears[number].world = world;
-  world->ears[number].first = number == 0;
+  world->ears[number].number = number;
   CHECK(nghttp2_hd_inflate_new(&world->ears[number].inflater) == 0);
   world->idle = 0;
 }
 
 /* ---- speaking -------------------------------------------------------------------------------- */
 
-static bool is_asked(struct world *world) {
-  if (world->plan->early || world->idle > PATIENCE_TO_HEAR) world->untimely = true;
+/* On the first it waits for all the calls, on the second for any. */
+static bool is_asked(const struct world *world, int which) {
+  if (which > 0) return world->ears[which].requests > 0;
   for (int i = 0; i < world->plan->calls; i++)
-    if (!world->calls[i].heard) return world->untimely;
+    if (!world->calls[i].heard) return false;
   return true;
 }
 
-/* Only the first connection is spoken to. */
-static bool speaks(struct world *world) {
-  bool there = world->peer.count && world->peer.connections[0].number == 0;
-  if (!there && world->peer.accepted) world->left = trail_slice_of(NULL, 0);
-  return there && world->left.size && is_asked(world);
+static const struct peer_connection *connection_of(const struct world *world, int which) {
+  for (int i = 0; i < world->peer.count; i++)
+    if (world->peer.connections[i].number == (unsigned)which) return &world->peer.connections[i];
+  return NULL;
 }
 
-static void say(struct world *world) {
-  size_t size = world->left.size, piece = world->plan->piece;
-  if (piece && world->pieces++ < PIECES && piece < size) size = piece;
-  size = peer_say(&world->peer.connections[0], trail_slice_of(world->left.bytes, size));
-  world->left = trail_slice_from(world->left, size);
+/* Whether anything is left to be said, to somebody who is there or may come. */
+static bool is_silent(const struct world *world) {
+  if (!world->peer.accepted) return !world->mouths[0].left.size;
+  for (int i = 0; i < SPOKEN; i++)
+    if (world->mouths[i].left.size && connection_of(world, i)) return false;
+  return true;
+}
+
+static bool speaks(struct world *world, int which) {
+  struct mouth *mouth = &world->mouths[which];
+  if (!mouth->left.size || !connection_of(world, which)) return false;
+  bool asked = is_asked(world, which), early = which == 0 && world->plan->early;
+  bool untimely = !asked && (early || world->idle > PATIENCE_TO_HEAR);
+  if (untimely) mouth->untimely = true;
+  return asked || mouth->untimely;
+}
+
+static void say(struct world *world, int which) {
+  struct mouth *mouth = &world->mouths[which];
+  size_t size = mouth->left.size, piece = world->plan->piece;
+  if (piece && mouth->pieces++ < PIECES && piece < size) size = piece;
+  size = peer_say(connection_of(world, which), trail_slice_of(mouth->left.bytes, size));
+  mouth->left = trail_slice_from(mouth->left, size);
   if (size) world->idle = 0;
 }
 
@@ -144,15 +174,18 @@ static void cancel(struct world *world, struct call *call) {
 }
 
 static void move(struct world *world) {
+  bool spoke = false;
   world->idle++;
   if (peer_accept(&world->peer)) open_ear(world);
   for (int i = 0; i < world->peer.count; i++) hear(world, &world->peer.connections[i]);
-  if (speaks(world)) {
-    say(world);
-    if (world->plan->cancels) cancel(world, &world->calls[0]);
-  } else if (world->idle > (world->left.size ? PATIENCE_TO_HEAR : PATIENCE)) {
-    while (world->peer.count) peer_close(&world->peer, world->plan->end);
+  for (int i = 0; i < SPOKEN; i++) {
+    if (!speaks(world, i)) continue;
+    say(world, i);
+    spoke = true;
   }
+  if (spoke && world->plan->cancels) cancel(world, &world->calls[0]);
+  if (spoke || world->idle <= (is_silent(world) ? PATIENCE : PATIENCE_TO_HEAR)) return;
+  while (world->peer.count) peer_close(&world->peer, world->plan->end);
 }
 
 /* ---- the calls ------------------------------------------------------------------------------- */
@@ -215,7 +248,7 @@ static void exchange(struct world *world) {
   for (collect(world); !all_ended(world); collect(world)) {
     int64_t now_us = trail_clock_boot_us();
     CHECK(now_us < until_us);
-    (void)world->transport->ops->wait(world->transport, world->left.size ? 0 : now_us + 200);
+    (void)world->transport->ops->wait(world->transport, is_silent(world) ? now_us + 200 : 0);
     move(world);
   }
 }
@@ -231,36 +264,50 @@ static bool may_be_a_part(const struct http2_answer *is, const struct http2_refe
 static void check_success(const struct call *call, const struct http2_answer *is,
                           const struct http2_reference *all, bool head) {
   struct trail_slice body = trail_buffer_slice(&call->answer.body), whole;
-  CHECK(is != NULL && (is->whole || may_be_a_part(is, all)));
+  CHECK(is != NULL && (is->whole || is->filled || may_be_a_part(is, all)));
   CHECK(call->answer.head.complete && call->answer.sent && !call->answer.open_ended);
   CHECK(call->answer.head.status == is->status);
   if (head || is->zipped) return;
   whole = trail_buffer_slice(&is->body);
   if (may_be_a_part(is, all) && body.size < whole.size) whole.size = body.size;
+  if (is->filled && is->length >= 0) whole.size = (size_t)is->length;
   CHECK(trail_slice_same(body, whole));
 }
 
 static void check_call(const struct world *world, const struct call *call,
                        const struct http2_reference *all) {
-  const struct http2_answer *is = call->stream ? http2_reference_on(all, call->stream) : NULL;
-  bool refused = all->goes_away || (is && is->refused);
+  bool spoken_to = call->heard && call->connection < SPOKEN;
+  const struct http2_reference *there = &all[spoken_to ? call->connection : 0];
+  const struct http2_answer *is = spoken_to ? http2_reference_on(there, call->stream) : NULL;
   if (!call->cancelled && call->answer.failure == TRAIL_OK) {
-    check_success(call, is, all, world->plan->head);
+    check_success(call, is, there, world->plan->head);
   } else if (!call->cancelled) {
-    bool whole = is && is->whole && all->plain && call->heard == 1;
+    /* Of one that asked again it is not known what else befell its connection. */
+    bool whole = is && is->whole && there->plain && call->heard == 1 && call->connection == 0;
     CHECK(call->answer.message != NULL && *call->answer.message);
-    CHECK(!whole || world->untimely || world->plan->cancels || world->plan->end == PEER_RESETS);
+    CHECK(!whole || world->mouths[0].untimely || world->plan->cancels ||
+          world->plan->end == PEER_RESETS);
   }
-  if (call->heard && !refused) CHECK(call->answer.sent);
+  if (call->heard && !there->goes_away && !(is && is->refused)) CHECK(call->answer.sent);
   if (world->plan->post) CHECK(call->heard <= 1);
 }
 
-static void check(const struct world *world, struct trail_slice said) {
-  struct http2_reference all;
-  http2_reference_read(&all, said, world->plan->head);
-  for (int i = 0; i < world->plan->calls; i++) check_call(world, &world->calls[i], &all);
-  http2_reference_clear(&all);
-  if (world->plan->late) CHECK(world->calls[LATE].answer.failure != TRAIL_OK);
+/* What the first connection has said unasked is nobody's answer. */
+static void check_late(const struct world *world, const struct http2_reference *all) {
+  const struct call *call = &world->calls[LATE];
+  if (call->heard && call->connection == 1)
+    check_call(world, call, all);
+  else
+    CHECK(call->answer.failure != TRAIL_OK);
+}
+
+static void check(const struct world *world) {
+  struct http2_reference all[SPOKEN];
+  for (int i = 0; i < SPOKEN; i++)
+    http2_reference_read(&all[i], world->mouths[i].said, world->plan->head);
+  for (int i = 0; i < world->plan->calls; i++) check_call(world, &world->calls[i], all);
+  if (world->plan->late) check_late(world, all);
+  for (int i = 0; i < SPOKEN; i++) http2_reference_clear(&all[i]);
 }
 
 /* ---- the input ------------------------------------------------------------------------------- */
@@ -283,37 +330,56 @@ static struct plan read_plan(struct trail_slice line) {
   return plan;
 }
 
-static void run(struct world *world, struct trail_slice said) {
+static void run(struct world *world) {
   for (int i = 0; i < CALLS; i++) world->calls[i].ended = true;
-  world->left = said;
   for (int i = 0; i < world->plan->calls; i++) ask(world, i);
   exchange(world);
   if (world->plan->late) {
     ask(world, LATE);
     exchange(world);
   }
-  check(world, said);
+  check(world);
+}
+
+/* Up to a line "=", which goes. */
+static struct trail_slice take_part(struct trail_slice *rest) {
+  struct trail_slice part = {rest->bytes, 0};
+  while (rest->size) {
+    part.size = (size_t)(rest->bytes - part.bytes);
+    if (trail_slice_same(fuzz_line(rest), trail_slice_text("="))) return part;
+  }
+  part.size = rest->bytes ? (size_t)(rest->bytes - part.bytes) : 0;
+  return part;
+}
+
+static void compile(const struct plan *plan, struct trail_slice lines, struct trail_buffer *out) {
+  trail_buffer_init(out, SIZE_MAX / 2);
+  if (!plan->bare) http2_compile(trail_slice_text("s000\n"), out);
+  http2_compile(lines, out);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   struct trail_slice lines = trail_slice_of((const char *)data, size);
   struct plan plan = read_plan(fuzz_line(&lines));
-  struct trail_buffer said;
+  struct trail_buffer said[SPOKEN];
   struct world *world = calloc(1, sizeof *world);
   CHECK(world != NULL);
   world->plan = &plan;
-  trail_buffer_init(&said, SIZE_MAX / 2);
-  if (!plan.bare) http2_compile(trail_slice_text("s000\n"), &said);
-  http2_compile(lines, &said);
+  for (int i = 0; i < SPOKEN; i++) {
+    bool nothing = i > 0 && !lines.size;
+    compile(&plan, take_part(&lines), &said[i]);
+    if (nothing) trail_buffer_clear(&said[i]);
+    world->mouths[i].said = world->mouths[i].left = trail_buffer_slice(&said[i]);
+  }
   peer_listen(&world->peer, peer_tls("h2"));
   CHECK(trail_curl_transport_create(&world->transport) == TRAIL_OK);
-  run(world, trail_buffer_slice(&said));
+  run(world);
   world->transport->ops->destroy(world->transport);
   peer_end(&world->peer);
   for (int i = 0; i < CALLS; i++) trail_answer_clear(&world->calls[i].answer);
   for (unsigned i = 0; i < world->peer.accepted; i++)
     nghttp2_hd_inflate_del(world->ears[i].inflater);
-  trail_buffer_clear(&said);
+  for (int i = 0; i < SPOKEN; i++) trail_buffer_clear(&said[i]);
   free(world);
   return 0;
 }

@@ -77,8 +77,19 @@ static void note(void *context, struct trail_slice name, struct trail_slice valu
 
 /* ---- frames ---------------------------------------------------------------------------------- */
 
+static bool is_empty(const struct parse *parse, const struct http2_answer *answer) {
+  return parse->bodiless || answer->status == 204 || answer->status == 304;
+}
+
+/* What comes behind an answer's last byte does not undo it. */
+static void look_whether_filled(const struct parse *parse, struct http2_answer *answer) {
+  bool filled = answer->length >= 0 && (long long)answer->body.size >= answer->length;
+  if (answer->headed && !answer->broken && !answer->reset && (filled || is_empty(parse, answer)))
+    answer->filled = true;
+}
+
 static void end_stream(struct parse *parse, struct http2_answer *answer) {
-  bool empty = parse->bodiless || answer->status == 204 || answer->status == 304;
+  bool empty = is_empty(parse, answer);
   bool fits = answer->length < 0 || answer->length == (long long)answer->body.size;
   if (empty && answer->body.size) unusual(parse);
   if (answer->status == 204 && answer->length >= 0) unusual(parse);
@@ -109,6 +120,7 @@ static bool end_block(struct parse *parse) {
     answer->status = parse->status;
     if (parse->status > 599) unusual(parse);
   }
+  look_whether_filled(parse, answer);
   if (ends) end_stream(parse, answer);
   return true;
 }
@@ -138,6 +150,7 @@ static bool read_data(struct parse *parse, struct http2_frame *frame) {
     return true;
   }
   CHECK(trail_buffer_append_slice(&answer->body, frame->payload) == TRAIL_OK);
+  look_whether_filled(parse, answer);
   if (frame->flags & HTTP2_END_STREAM) end_stream(parse, answer);
   return true;
 }

@@ -9,7 +9,8 @@ enum { HTTP2_STREAMS = 8 };
 
 struct http2_answer {
   uint32_t stream;
-  bool whole; /* headers and body came to the stream's end */
+  bool whole;  /* headers and body came to the stream's end */
+  bool filled; /* they are all there, whether or not the stream's end was said */
   bool zipped;
   bool refused; /* unprocessed: its request may be sent again */
   int status;

@@ -19,7 +19,7 @@
 #include "peer.h"
 
 enum {
-  CALLS = 3, /* the last is the one behind the others */
+  CALLS = 3,  /* the last is the one behind the others */
   SPOKEN = 2, /* connections that are spoken to */
   LATE = 2,
   MOST_BODY = 65536,

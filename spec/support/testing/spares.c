@@ -25,16 +25,17 @@ static int keeps(lua_State *L) {
   return 1;
 }
 
-/* again(size) -> whether a freed block is given out again for its own size, and whether it is zero
- */
+/* again(size) -> whether a freed block is given out again for its own size, and whether it is zero.
+ * malloc may have given more than was asked for: what would be left over was too small to be kept. */
 static int again(lua_State *L) {
   size_t size = (size_t)luaL_checknumber(L, 1);
   void *first = trail_memory_alloc(size);
-  memset(first, 0xa5, malloc_usable_size(first));
+  size_t usable = malloc_usable_size(first);
+  memset(first, 0xa5, usable);
   trail_memory_free(first);
-  unsigned char *second = trail_spares_take(size);
+  unsigned char *second = trail_spares_take(usable);
   lua_pushboolean(L, second == first);
-  lua_pushboolean(L, second && is_zero(second, malloc_usable_size(second)));
+  lua_pushboolean(L, second && is_zero(second, usable));
   free(second);
   return 2;
 }

@@ -278,7 +278,7 @@ check-asan: export TRAIL_LEAKED_FDS = $(CURDIR)/$(REPORTS)/descriptors
 check-asan: ## runs the specs under the address, undefined behaviour and leak sanitizers
 	@.ci/deps build sandbox check $(LUA_NAME)
 	@rm -rf $(REPORTS) && mkdir -p $(REPORTS)
-	@failed=0; $(MAKE) $(SANITIZED) run-specs || failed=1; \
+	@failed=0; $(MAKE) $(SANITIZED) SPEC='$(if $(filter spec,$(SPEC)),$(OWN_SPECS),$(SPEC))' run-specs || failed=1; \
 	  for report in $(REPORTS)/*; do [ ! -e $$report ] || { cat $$report; failed=1; }; done; exit $$failed
 
 CALLS = 100

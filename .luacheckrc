@@ -9,6 +9,7 @@ read_globals = {
   table = { fields = { "pack", "unpack" } },
   package = { fields = { "searchpath" } },
   coroutine = { fields = { "isyieldable" } },
+  debug = { fields = { "upvalueid" } },
 }
 max_line_length = 100
 self = false

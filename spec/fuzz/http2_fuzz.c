@@ -129,7 +129,7 @@ static void open_ear(struct world *world) {
 
 /* On the first it waits for all the calls, on the second for any. */
 static bool is_asked(const struct world *world, int which) {
-  if (which > 0) return world->ears[which].requests > 0;
+  if (which) return world->ears[which].requests > 0;
   for (int i = 0; i < world->plan->calls; i++)
     if (!world->calls[i].heard) return false;
   return true;

@@ -299,10 +299,11 @@ check-oom: ## fails allocations in 73 scenarios, under the sanitizers (LONG=1: e
 
 .PHONY: sweep-oom
 SCENARIO =
+JOBS = $(shell nproc)
 sweep-oom: SUITE = oom-$(LUA_NAME)
 sweep-oom: tested $(FAULT_SERVER)
 	@mkdir -p $(RESULTS) && echo 0 1 >$(RESULTS)/$(SUITE)
-	$(Q)$(RUN) LONG='$(LONG)' TRAIL_SUITE=$(SUITE) TRAIL_RESULT=$(RESULTS)/$(SUITE) \
+	$(Q)$(RUN) LONG='$(LONG)' JOBS='$(JOBS)' TRAIL_SUITE=$(SUITE) TRAIL_RESULT=$(RESULTS)/$(SUITE) \
 	  $(LUA_BIN) spec/oom/run.lua $(if $(SCENARIO),'$(SCENARIO)')
 
 .PHONY: run-specs

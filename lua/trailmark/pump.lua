@@ -291,14 +291,15 @@ local function turn(home, me)
 end
 
 --- What a loop runs when the engine's descriptor is readable. Never blocks, and takes a bounded
--- time; what is left makes the descriptor readable again at once.
+-- time; what is left makes the descriptor readable again at once, and so does want of memory, which
+-- may have kept it from anything.
 ---@param home? table  the loop; nil: a host that steps by hand
 function pump.turn(home)
   if is_active(busy.turner) then return end
   local me = place.current()
   local ok, problem = place.move(turn, home, me)
   if busy.turner == me then busy.turner = false end
-  core.arm(due())
+  core.arm(not ok and is_exhaustion(problem) and 0 or due())
   if not ok then error(problem, 0) end
 end
 

@@ -185,6 +185,24 @@ describe("a turn", function()
     assert.same({ true, false }, seen)
   end)
 
+  it("is followed by another at once where memory runs out in it", function()
+    local seen = 0
+    local source = { tend = function()
+      seen = seen + 1
+      if seen == 1 then error("not enough memory", 0) end
+    end }
+    tm:send { path = "/hold" }
+    loop:run(function() return #gate:held() == 1 end)
+    loop.step()
+    assert.is_false(loop:readable())
+    pump.tend(source)
+    assert.is_false(pcall(loop.step))
+    assert.is_true(loop:readable())
+    loop.step()
+    assert.same({ 2, false }, { seen, loop:readable() })
+    pump.untend(source)
+  end)
+
   it("delivers events", function()
     local count = 0
     local listening = client { loop = loop.adapter, on_event = function() count = count + 1 end }

@@ -13,7 +13,7 @@ local socket = require "socket"
 
 local MEMORY = "not enough memory"
 local DESCRIPTORS = os.getenv "SWEEP_OF" == "descriptors"
-local TIMEOUT = 3 -- seconds, of an attempt: what nobody is told of ends by it
+local TIMEOUT = 8 -- seconds, of an attempt: what nobody is told of ends by it
 
 -- Errors ------------------------------------------------------------------------------------------
 
@@ -137,6 +137,16 @@ local function judge(env, row, fine, ...)
   return judge_values(env, row, failed, ...)
 end
 
+--- What is told where nobody else would see it may be told of want of memory; that is no news here.
+-- It takes as much memory as io.stderr itself: none.
+local function hush()
+  local stderr = io.stderr
+  io.stderr = { write = function(self, text, more, last) -- luacheck: ignore
+    if not (is_memory(text) or is_memory(more)) then stderr:write(text, more, last or "") end
+    return self
+  end }
+end
+
 --- What fails in one run shall not be missing in the next.
 local function refill(env)
   local core = require "trailmark.core"
@@ -146,6 +156,7 @@ local function refill(env)
 end
 
 local function run(row, env, mode, at)
+  hush()
   if not row.bare then refill(env) end
   if row.prepare then row.prepare(env) elseif not row.bare then env.tm = assert(env:client()) end
   collectgarbage()
@@ -154,8 +165,8 @@ local function run(row, env, mode, at)
   local began, me = socket.gettime(), process.id()
   take(oom.attempt(mode, at, row.run, env))
   if process.id() ~= me then process.exit(1) end -- a child that memory ran out in
-  if socket.gettime() - began >= TIMEOUT then problem = problem or "something waited in vain" end
   problem = problem or row.after and row.after(env) or judge_next(env, row)
+  if socket.gettime() - began >= TIMEOUT then problem = problem or "something waited in vain" end
   if row.leave then oom.leave(mode, at) elseif env.tm and not row.over then env.tm:close() end
   return problem
 end

@@ -6,6 +6,9 @@
 -- it. With LONG every N has its runs, otherwise so many, evenly spread. SWEEP_AT = "once 17" is one
 -- run of it. SWEEP_OF = "descriptors" fails what makes a descriptor instead, each time; that takes
 -- the failing system of ../support/failing_system.c.
+--
+-- Each scenario has a process of its own, forked once all is there that runs begin with; JOBS are
+-- under way at a time. One that crashes or hangs fails alone.
 
 require "cjson" -- stays loaded, and so has a name where its leaks are told
 
@@ -16,7 +19,9 @@ local socket = require "socket"
 local testing = require "trailmark_testing"
 
 local oom, process = testing.oom, testing.process
+local fork = require("spec.support.process").fork
 
+local JOBS = tonumber(os.getenv "JOBS" or "") or 1
 local LONG = (os.getenv "LONG" or "") ~= ""
 local SAMPLES = 4 -- for each scenario and way to fail, in the short form
 local AT = os.getenv "SWEEP_AT"
@@ -52,16 +57,17 @@ end
 local around = surroundings()
 if DESCRIPTORS then oom.of_descriptors() end
 
+local MODULES = "find lua/trailmark spec/oom spec/support -name '*.lua' "
+  .. "-not -path '*/sandbox/*' -not -path 'spec/oom/run.lua' -not -path 'spec/support/*/*'"
+
 --- Compiled once: a run begins with them.
 local function compiled_modules()
-  local all = {}
-  for _, list in ipairs { "lua/trailmark", "spec/oom", "spec/support" } do
-    for path in io.popen("find " .. list .. " -name '*.lua'"):lines() do
-      local name = path:gsub("^lua/", ""):gsub("%.lua$", ""):gsub("/", "."):gsub("%.init$", "")
-      local code = name ~= "spec.oom.run" and loadfile(path)
-      if code then all[name] = string.dump(code) end
-    end
+  local all, paths = {}, io.popen(MODULES)
+  for path in paths:lines() do
+    local name = path:gsub("^lua/", ""):gsub("%.lua$", ""):gsub("/", "."):gsub("%.init$", "")
+    all[name] = string.dump(assert(loadfile(path)))
   end
+  paths:close()
   return all
 end
 
@@ -86,11 +92,10 @@ local Sweep = {}
 Sweep.__index = Sweep
 
 function Sweep:run(mode, at)
-  around.touch()
-  local before = DESCRIPTORS and open_descriptors()
+  local before = open_descriptors()
   local problem, asked, failed = oom.run(self.modules, self.name, mode, tostring(at))
   self.runs = self.runs + 1
-  problem = problem or before and left_open(before)
+  problem = problem or left_open(before)
   if problem then self:tell(mode, at, problem) end
   return asked, failed
 end
@@ -108,13 +113,13 @@ function Sweep:each(mode, total)
   for at = 1, total + UNSEEN do self:run(mode, at) end
 end
 
---- Fails at each N, until none is left to fail.
-function Sweep:every(mode)
+--- Fails at each N, until none is left to fail: how many there are differs a little between runs.
+function Sweep:every(mode, total)
   local at = 0
   repeat
     at = at + 1
     local _, failed = self:run(mode, at)
-  until failed == 0
+  until failed == 0 and at > total
 end
 
 function Sweep:some(mode, total, shift)
@@ -138,7 +143,7 @@ local function sweep(modules, name)
       if DESCRIPTORS then
         self:each(mode, total)
       elseif LONG then
-        self:every(mode)
+        self:every(mode, total)
       else
         self:some(mode, total, i / 3)
       end
@@ -169,11 +174,44 @@ local function wanted()
 end
 
 local modules = compiled_modules()
+
+--- Begins one; what it comes to is written into a pipe.
+local function begin(name)
+  local child = fork(function(say)
+    local done = sweep(modules, name)
+    say(("%d %d"):format(done.runs, done.problems))
+  end)
+  return { name = name, child = child, getfd = function() return child.out end }
+end
+
+--- Waits for the end of one of them; returns how many runs it took, and whether all went well.
+local function end_of_one(under_way)
+  local ended
+  repeat
+    around.touch()
+    ended = socket.select(under_way, nil, 60)[1]
+  until ended
+  for i, one in ipairs(under_way) do
+    if one == ended then table.remove(under_way, i) end
+  end
+  local said, code, _, signal = ended.child:finish()
+  local runs, problems = said:match "^(%d+) (%d+)$"
+  if code ~= 0 or not runs then
+    print(("%s: its process ended with %s %d%s"):format(ended.name, signal and "signal" or "code",
+      code, said))
+  end
+  return tonumber(runs) or 0, code == 0 and problems == "0"
+end
+
+local under_way, waiting = {}, wanted()
 local passed, failed, runs = 0, 0, 0
-for _, name in ipairs(wanted()) do
-  local done = sweep(modules, name)
-  runs = runs + done.runs
-  if done.problems == 0 then passed = passed + 1 else failed = failed + 1 end
+while #under_way > 0 or #waiting > 0 do
+  while #under_way < JOBS and #waiting > 0 do
+    under_way[#under_way + 1] = begin(table.remove(waiting, 1))
+  end
+  local more, fine = end_of_one(under_way)
+  runs = runs + more
+  if fine then passed = passed + 1 else failed = failed + 1 end
 end
 around.stop()
 leave_counts(passed, failed)

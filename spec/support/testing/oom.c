@@ -26,7 +26,7 @@
 int luaopen_trailmark_core(lua_State *L);
 int luaopen_trailmark_testing(lua_State *L);
 
-enum { LONGEST_S = 20, SAID = 1024 };
+enum { LONGEST_S = 40, SAID = 1024 };
 
 /* Which allocation fails: none, the one of that number, or all from it on. */
 enum mode { NONE, ONCE, ON };

@@ -19,6 +19,7 @@ enum { LINE_MAX_SIZE = 72, BUCKETS = 256, BACKLOG = 4096, DEAF_FOR_US = 50000 };
 struct guest {
   int fd;
   bool waits;         /* for the answer to its line */
+  bool deaf;          /* left before it had taken its answer */
   uint64_t waiter;    /* the last one that used it, found in the table by it; 0: nobody */
   int64_t until_us;   /* TRAIL_NEVER */
   struct guest *next; /* of the same bucket */
@@ -266,6 +267,7 @@ static bool listen_to(struct guest *guest, bool *whole) {
   size_t room = sizeof guest->line - guest->filled;
   ssize_t size = recv(guest->fd, guest->line + guest->filled, room, 0);
   *whole = false;
+  guest->deaf |= size < 0 && errno == ECONNRESET; /* what Linux says where an answer lay unread */
   if (size < 0) return errno == EAGAIN || errno == EINTR;
   guest->filled += (size_t)size;
   const char *end = memchr(guest->line, '\n', guest->filled);
@@ -285,9 +287,9 @@ bool trail_doorbell_hear(struct trail_doorbell *bell, int fd, struct trail_doorb
     enlist(bell, guest, ring->waiter);
     return true;
   }
-  /* One that was answered is the host's to keep or to close. */
-  *ring =
-      (struct trail_doorbell_ring){.waiter = guest->waiter, .gone = true, .waited = guest->waits};
+  /* One that has its answer is the host's to keep or to close. */
+  *ring = (struct trail_doorbell_ring){
+      .waiter = guest->waiter, .gone = true, .waited = guest->waits || guest->deaf};
   show_out(bell, guest);
   return ring->waiter != 0;
 }
@@ -296,9 +298,10 @@ static void say(struct trail_doorbell *bell, struct guest *guest) {
   char line[24];
   int size = snprintf(line, sizeof line, "%llu\n", (unsigned long long)guest->waiter);
   end_wait(bell, guest);
-  /* It never fills: one line is read before the next is asked for. Who is gone is noticed when its
+  /* It never fills: one line is read before the next is asked for. Who is gone is shown out when its
    * end is read. */
-  (void)!send(guest->fd, line, (size_t)size, MSG_NOSIGNAL | MSG_DONTWAIT);
+  bool sent = send(guest->fd, line, (size_t)size, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0;
+  guest->deaf |= !sent && errno == EPIPE;
 }
 
 void trail_doorbell_answer(struct trail_doorbell *bell, uint64_t waiter) {

@@ -5,12 +5,15 @@
  * a private folder, opened with O_PATH, and both are removed; from then on it is reached through
  * /proc/self/fd, by this process alone. The second has an abstract name, by chance, and is for hosts
  * that have given up the file system. Each peer's pid is looked at, so that neither is open to
- * another process. Who waits connects, or takes a connection from its pool, and sends one line, "<waiter> <seen> <until>": its number, up to which of its news it
- * knows, and the boot time in microseconds at which it wants to be woken all the same (0: never). It
- * is answered by one line, its number, when there is more, or at that time; the connection may then
- * be used again. Where the same waiter does so it may spare the line, if whoever drives the bell knows
- * in another way that it waits, and rings for it. The end of a connection on which somebody waits
- * tells that he will not come any more; the end of one that was answered tells nothing.
+ * another process.
+ *
+ * Who waits connects, or takes a connection from its pool, and sends one line, "<waiter> <seen>
+ * <until>": its number, up to which of its news it knows, and the boot time in microseconds at which
+ * it wants to be woken all the same (0: never). It is answered by one line, its number, when there is
+ * more, or at that time; the connection may then be used again. Where the same waiter does so it may
+ * spare the line, if whoever drives the bell knows in another way that it waits, and rings for it.
+ * The end of a connection on which somebody waits, or has not read the answer, tells that he will not
+ * come any more; the end of another tells nothing.
  *
  * One thread uses a doorbell, that of its transport, among whose descriptors are those of the bell.
  */
@@ -26,7 +29,7 @@ struct trail_doorbell_ring {
   uint64_t waiter;
   uint64_t seen;
   bool gone;   /* it has left; otherwise it waits for an answer */
-  bool waited; /* then: for the answer to a line */
+  bool waited; /* then: for the answer to a line, or left it unread */
 };
 
 enum trail_doorbell_kind { TRAIL_DOORBELL_FOLDER, TRAIL_DOORBELL_ABSTRACT };

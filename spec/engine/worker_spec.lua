@@ -449,6 +449,26 @@ describe("a call in the worker's hands", function()
     ]])
   end)
 
+  it("is cancelled when who waits for it hangs up before it has read what it was answered", function()
+    local gate = gate_server.start()
+    local fine, problem = pcall(run, [[
+      local client, other = doorbell.client(URL), nil
+      for i = 1, 20 do
+        local visitor = doorbell.visitor()
+        local handle = visitor:start(client, "/hold/" .. i)
+        visitor:ring(core.now()) -- answered at once
+        other = doorbell.visitor()
+        if i > 10 then other:wait(core.now()) end -- answered by then
+        visitor:leave()
+        await("the end", function() return handle:done() end)
+        assert(handle:failure().kind == "cancelled")
+        other:leave()
+      end
+    ]], gate.url)
+    gate:stop()
+    assert(fine, problem)
+  end)
+
   it("runs on when a connection ends that was answered", function()
     run(SERVER .. [[
       local one, two = visitor:start(client, "/x"), nil

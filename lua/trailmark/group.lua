@@ -57,6 +57,16 @@ local function forsake(self)
   self.waiting, self.visitor = nil, nil
 end
 
+--- Nobody else of the host is served while calls are begun and results taken one after the other.
+local function rest(self)
+  local me = self.visitor
+  if not me or not me:is_greedy() or not loop.here(self.client._loop) then return end
+  self.waiting = me
+  local ok, problem = me:rest()
+  self.waiting = nil
+  if not ok then error(problem, 0) end
+end
+
 --- Starts a call; it has its own deadline from now on.
 ---@param tag any         what `next` is to call it
 ---@param settings table  of options.request
@@ -64,6 +74,7 @@ end
 ---@return trailmark.Error|nil  where it cannot be sent
 function Group:start(tag, settings)
   if self.waiting then forsake(self) end
+  rest(self)
   local client = self.client
   local handle, err = client:_begin(settings.method, settings.path, settings.query, settings.body,
     settings)
@@ -137,6 +148,7 @@ end
 ---@return trailmark.Response|nil
 function Group:next(seconds)
   if self.live == 0 then return nil end
+  rest(self)
   local one
   if self.ended.count == 0 then
     one = self.homeless and take(self)

@@ -11,7 +11,8 @@
 -- to be closed, for its end is what tells the worker that nobody waits any more: the calls are
 -- cancelled then. Where `brief`, and on the connection that `number` was last answered on,
 -- `number:listen()` does instead of the line, and spares the worker one to read; false: there is
--- news already. And with `sleep(seconds)`, for when there is no connection to be had.
+-- news already. With `sleep(seconds)`, for when there is no connection to be had. `greedy` where the
+-- host serves nobody else until a coroutine waits.
 
 local core = require "trailmark.core"
 local place = require "trailmark.place"
@@ -23,6 +24,7 @@ Visitor.__index = Visitor
 local LONGEST = 3700          -- seconds: no call lasts as long
 local LATE = 10               -- how much longer than its ring a connection waits, in seconds
 local SHY, SHYEST = 0.001, 0.05 -- seconds between looks where the doorbell cannot be reached
+local TURN = 0.001            -- seconds that one may keep a greedy host from serving others
 local KEPT = 256              -- numbers that nobody waits under, and so their connections
 
 -- The numbers that visitors wait under are used again. That of a coroutine which the host has ended
@@ -122,18 +124,48 @@ local function answer(self)
   self.question = nil
 end
 
+local function wait_once(self, at)
+  self.waits = true
+  local ok, problem = place.try(visit, self, at)
+  self.waits = false
+  if not ok then return false, problem end
+  self.hears = true
+  pump.hear()
+  self.hears = false
+  answer(self)
+  self.turn_began = core.now()
+  return true
+end
+
 local function wait(self, at)
   while not self.woken and not (at and core.now() >= at) do
-    self.waits = true
-    local ok, problem = place.try(visit, self, at)
-    self.waits = false
+    local ok, problem = wait_once(self, at)
     if not ok then return false, problem end
-    self.hears = true
-    pump.hear()
-    self.hears = false
-    answer(self)
   end
   return true
+end
+
+local function with_seat(self, f, at)
+  local seat = self.source and self.source:join(self)
+  local ok, problem = f(self, at)
+  if seat then self.source:leave(seat) end
+  return ok, problem
+end
+
+--- Whether others ought to be served, before it goes on with what it does a thousand times.
+function Visitor:is_greedy()
+  if not self.adapter.greedy then return false end
+  local now = core.now()
+  self.turn_began = self.turn_began or now
+  return now >= self.turn_began + TURN
+end
+
+--- Lets others be served for as long as a ring takes. This is a wait: where its coroutine is ended
+-- here, its calls end, too.
+---@return boolean ok
+---@return any problem  as of `wait`
+function Visitor:rest()
+  return with_seat(self, wait_once, core.now())
 end
 
 --- Suspends the coroutine until it is woken, or `at` has come.
@@ -142,9 +174,7 @@ end
 ---@return any problem  why the coroutine could not be suspended
 function Visitor:wait(at)
   if self.stays then self.woken = false end
-  local seat = self.source and self.source:join(self)
-  local ok, problem = wait(self, at)
-  if seat then self.source:leave(seat) end
+  local ok, problem = with_seat(self, wait, at)
   if not self.stays then self:leave() end
   return ok, problem
 end

@@ -7,7 +7,7 @@ local sandbox = require "trailmark.sandbox"
 local HTTP = [[
   init_by_lua_block {
     trailmark = require "trailmark"
-    client = trailmark.assert(trailmark.new { pace = "off", concurrency = 50 })
+    client = trailmark.assert(trailmark.new { pace = "off", concurrency = 200 })
     events = 0
     watched = trailmark.assert(trailmark.new { pace = "off", on_event = function() events = events + 1 end })
     held = trailmark.assert(trailmark.new { pace = "off", base_url = os.getenv "GATE", concurrency = 200 })
@@ -146,6 +146,40 @@ local LOCATIONS = [[
     ngx.update_time()
     say(tostring(ngx.now() - before >= 0.049)) -- both are whole milliseconds, in floats
   } }
+  location = /turns { content_by_lua_block {
+    local begun, taken, seen_begun, seen_taken = 0, 0, nil, nil
+    local function work()
+      local over = os.clock() + 0.0001
+      while os.clock() < over do end
+    end
+    client:map(ids(200), function(i)
+      if i == 1 then ngx.timer.at(0, function() seen_begun = begun end) end
+      begun = i
+      work()
+      return echo(i)
+    end, { concurrency = 200, on_result = function()
+      while taken == 0 and client.handle:live() > 0 do ngx.sleep(0.001) end -- all are to be taken
+      if taken == 0 then ngx.timer.at(0, function() seen_taken = taken end) end
+      taken = taken + 1
+      work()
+    end })
+    say(tostring(seen_begun < 200), tostring(seen_taken and seen_taken < 200))
+  } }
+  location = /stopped { content_by_lua_block {
+    local begun = 0
+    local thread = ngx.thread.spawn(function()
+      held:map(ids(200), function(i)
+        begun = i
+        local over = os.clock() + 0.0001
+        while os.clock() < over do end
+        return { path = "/hold/stopped" }
+      end)
+    end)
+    ngx.thread.kill(thread) -- it has let others be served
+    local before = begun
+    while held.handle:live() > 0 do ngx.sleep(0.001) end
+    say(tostring(before > 0 and before < 200), tostring(begun == before))
+  } }
   location = /close { content_by_lua_block {
     local own = trailmark.assert(trailmark.new { pace = "off" })
     local calls = {}
@@ -234,6 +268,11 @@ describe("a handler of nginx with many calls", function()
   it("sleeps, and closes clients", function()
     assert.equal("true", server:says "/sleep")
     assert.equal("15 closed closed", server:says "/close")
+  end)
+
+  it("lets others be served while it begins many calls and takes their results", function()
+    assert.equal("true true", server:says "/turns")
+    assert.equal("true true", server:says "/stopped")
   end)
 
   it("is told of events, also of calls that nobody waits for", function()

@@ -23,7 +23,7 @@ local CONNECT, SEND = 5000, 5000 -- milliseconds
 local IDLE = 60000               -- and how long a doorbell's connection is kept; each costs the
                                  -- worker two descriptors
 
-local adapter = { new_porter = porter.new }
+local adapter = { new_porter = porter.new, greedy = true }
 
 local function phase_name(phase)
   return phase == "ssl_cert" and "ssl_certificate_by_lua" or phase .. "_by_lua"

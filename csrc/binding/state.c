@@ -153,8 +153,7 @@ static int64_t earlier(int64_t a, int64_t b) { return a < b ? a : b; }
 
 static int arm(struct state *state) {
   struct trail_transport *transport = trail_engine_transport(state->engine);
-  int64_t wake_us =
-      trail_engine_has_finished(state->engine) ? 0 : trail_engine_wake_us(state->engine);
+  int64_t wake_us = trail_engine_has_news(state->engine) ? 0 : trail_engine_wake_us(state->engine);
   return transport->ops->arm(transport, earlier(wake_us, state->alarm_us));
 }
 

@@ -243,8 +243,8 @@ struct trail_call *trail_engine_next_finished(struct trail_engine *engine) {
   return call;
 }
 
-bool trail_engine_has_finished(const struct trail_engine *engine) {
-  return engine->finished != NULL;
+bool trail_engine_has_news(const struct trail_engine *engine) {
+  return engine->finished != NULL || engine->questions > 0;
 }
 
 struct trail_news trail_engine_news(struct trail_engine *engine) {

@@ -43,7 +43,6 @@ bool trail_engine_announce(struct trail_engine *engine, struct trail_call *call)
 void trail_engine_announce_all(struct trail_engine *engine, const struct trail_client *client);
 /* The announced call that ended first, with a hold that the caller releases; NULL: none. */
 struct trail_call *trail_engine_next_finished(struct trail_engine *engine);
-bool trail_engine_has_finished(const struct trail_engine *engine);
 
 /* Nobody will read its result. It is cancelled if the server can have seen nothing of it; else it
  * runs on. */
@@ -75,6 +74,8 @@ int64_t trail_engine_wake_us(const struct trail_engine *engine);
 struct trail_news {
   bool finished, question, events;
 };
+/* Whether there are listed calls, or questions that nobody is at. */
+bool trail_engine_has_news(const struct trail_engine *engine);
 /* Events count as looked at from now on. */
 struct trail_news trail_engine_news(struct trail_engine *engine);
 size_t trail_engine_live(const struct trail_engine *engine); /* calls that are not done */

@@ -144,22 +144,34 @@ function place.raise(client, err)
   error(err, 0)
 end
 
---- Runs `f` in a coroutine of the loop's, in which it may wait.
+local function traceback(problem)
+  return debug.traceback(printable.raised(problem), 2)
+end
+
+-- As place.try, and the problem tells where it was raised.
+local function try_traced(f)
+  if place.YIELDS_IN_PCALL then return xpcall(f, traceback) end
+  return true, f()
+end
+
+--- Runs `f` in a coroutine of the loop's, in which it may wait. What it raises then is reported, too,
+-- but on 5.1, where whoever lets it go on is told.
 ---@param home { adapter: trailmark.Loop, key: any }
 ---@param f fun()
 ---@param report fun(problem: any)
 function place.spawn(home, f, report)
   local spawn = home.adapter.spawn
-  if spawn then
-    spawn(function()
-      local ok, problem = place.try(f)
-      if not ok then report(problem) end
-    end, home.key)
-    return
+  local try = spawn and place.try or try_traced
+  local function guarded()
+    local ok, problem = try(f)
+    if not ok then report(problem) end
   end
-  local thread = coroutine.create(f)
+  if spawn then return spawn(guarded, home.key) end
+  local thread = coroutine.create(guarded)
   local ok, problem = coroutine.resume(thread)
-  if not ok then report(debug.traceback(thread, printable.raised(problem))) end
+  if ok then return end
+  if place.YIELDS_IN_PCALL then error(problem, 0) end -- by report
+  report(debug.traceback(thread, printable.raised(problem)))
 end
 
 return place

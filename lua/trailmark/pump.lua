@@ -7,7 +7,8 @@
 -- coroutine runs inside somebody else's blocking call, and no wake-up is lost by one.
 --
 -- An owner is a table with `finished(self, number)`, which returns the task to run for it, or nil.
--- A task is a table with `run(self)` and, for the queue, `behind`.
+-- A task is a table with `run(self)` and, for the queue, `behind`; with `missed(self)` it hears that
+-- `run` has raised.
 --
 -- Memory may run out anywhere in here. What was taken from the core, or out of a queue, is told or
 -- run once more the next time then, so an owner and a task must bear to be told and run twice.
@@ -143,6 +144,7 @@ function pump.run(line)
   local exhausted = not ok and is_exhaustion(problem)
   local kept = exhausted and not task.behind
   if kept then line:put_back(task) elseif home then pump.leave(home) end
+  if not (ok or kept) and task.missed then task:missed() end
   if exhausted or not ok and is_interruption(problem) then error(problem, 0) end
   if not ok then tell(task, problem) end
 end

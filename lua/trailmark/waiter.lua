@@ -82,6 +82,14 @@ function Waiter:run()
   self.adapter.resume(self.token)
 end
 
+--- Its host did not let it go on: somebody else is to ask for the key.
+function Waiter:missed()
+  if not (self.suspended and self.question) then return end
+  local seat = self.seat
+  self.question, self.seat = false, false
+  self.source:leave(seat)
+end
+
 local function suspend(self)
   self.suspended = true
   local ok, problem = place.try(self.adapter.suspend, self.token)

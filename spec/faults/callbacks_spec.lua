@@ -1,18 +1,17 @@
 --- Errors thrown in every function that a caller gives the client, in every drive: a string, tables,
 -- false, nil. The rows and what is expected of each are in spec/support/callbacks/rows.lua.
 
-local drivers = require "spec.support.drives.drivers"
 local process = require "spec.support.process"
 local raw_server = require "spec.support.raw_server"
 
 local JIT = rawget(_G, "jit") ~= nil
 
--- In a coroutine of 5.1 nothing that waits can be called in pcall, as the rows do. In luv and cqueues
--- an error is their own to tell: see spec/support/loops.
-local DRIVES = _VERSION == "Lua 5.1" and not JIT and { "inline" } or { "inline", "fd", "worker" }
+-- In a coroutine of 5.1 nothing that waits can be called in pcall, as the rows do.
+local DRIVES = _VERSION == "Lua 5.1" and not JIT and { "inline" }
+  or { "inline", "fd", "worker", "uv", "cqueues" }
 
 describe("an error in a caller's function", function()
-  local server
+  local server, children = nil, {}
   setup(function()
     server = raw_server.start(function(connection)
       for request in function() return connection:request() end do
@@ -29,15 +28,18 @@ describe("an error in a caller's function", function()
         end
       end
     end)
+    for _, drive in ipairs(DRIVES) do -- side by side, for some rows wait
+      children[drive] = process.script({ "spec/support/callbacks/run.lua", drive }, { URL = server.url })
+    end
   end)
-  teardown(function() server:stop() end)
+  teardown(function()
+    for _, child in pairs(children) do child:stop() end
+    server:stop()
+  end)
 
   for _, drive in ipairs(DRIVES) do
-    if drivers[drive] then
-      it("is told where it belongs, loses no result and stops no later call: " .. drive, function()
-        local child = process.script({ "spec/support/callbacks/run.lua", drive }, { URL = server.url })
-        assert.same({ "fine", 0, "" }, { child:finish() })
-      end)
-    end
+    it("is told where it belongs, loses no result and stops no later call: " .. drive, function()
+      assert.same({ "fine", 0, "" }, { children[drive]:finish() })
+    end)
   end
 end)

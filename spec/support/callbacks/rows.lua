@@ -304,6 +304,53 @@ for _, name in ipairs { "spawn", "report" } do
   end, OWN_LOOP)
 end
 
+--- A loop whose `resume` raises the first time that the condition holds; what it tells is told.
+local function failing_resume(env, throw, condition)
+  local loop = require("spec.support.hand_loop").new()
+  local adapter, own, failed = {}, loop.adapter.resume, false
+  for field, f in pairs(loop.adapter) do adapter[field] = f end
+  adapter.report = function(message) env.told[#env.told + 1] = message end
+  adapter.resume = function(...)
+    if failed or not condition() then return own(...) end
+    failed = true
+    throw()
+  end
+  return loop, adapter
+end
+
+add("the adapter's resume", function(env, throw)
+  local loop, adapter = failing_resume(env, throw, function() return true end)
+  local tm = env.client { loop = adapter }
+  local answers = { n = 0 }
+  for _ = 1, 2 do
+    loop:go(function() answers.n, answers.data = answers.n + 1, tm:get "/fine" end)
+  end
+  loop:run() -- who was not let go on keeps it no longer
+  expect(#env.told == 1, "nobody was told, or more than once")
+  expect(answers.n == 1 and answers.data, "the other one was not told")
+  loop:go(function() answers.next = tm:get "/fine" end)
+  loop:run()
+  expect(answers.next, "the next call does not work")
+end, OWN_LOOP)
+
+add("the adapter's resume, of who is to ask for a key", function(env, throw)
+  local asked, answers = 0, 0
+  local refused = false
+  local loop, adapter = failing_resume(env, throw, function() return refused end)
+  local tm = env.client { loop = adapter, retries = 0, key = function(why)
+    if why == "first" then return "tm_live_old" end
+    asked = asked + 1
+    return "tm_live_new"
+  end, on_event = function(event) refused = refused or event.status == 401 end }
+  for _ = 1, 2 do
+    loop:go(function() if tm:get "/rotated" then answers = answers + 1 end end)
+  end
+  loop:run()
+  expect(#env.told == 1, "nobody was told, or more than once")
+  expect(asked == 1, "the function was asked so often:", asked)
+  expect(answers == 2, "so many were answered:", answers)
+end, OWN_LOOP)
+
 -- What the collector calls ------------------------------------------------------------------------
 
 add("a finaliser", function(env, throw)

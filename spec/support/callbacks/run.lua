@@ -51,10 +51,20 @@ local function values_of(row)
   return values
 end
 
+--- The loop's adapter, but that it tells of errors on stderr: in luv and cqueues one that nobody
+-- hears is their own to tell, and ends the program.
+local function telling(loop)
+  local adapter = {}
+  for field, f in pairs(require("trailmark.loop." .. loop)) do adapter[field] = f end
+  adapter.report = function(message) io.stderr:write(message, "\n") end
+  return adapter
+end
+
 -- In a coroutine of 5.1 nothing that waits can be called in pcall.
 local LOOPS = arg[1] == "inline" and require("trailmark.place").YIELDS_IN_PCALL
 
 drivers[arg[1]].run(function(loop)
+  if drivers[arg[1]].needs then loop = telling(loop) end
   for _, row in ipairs(rows) do
     for _, value in ipairs(row.own_loop and not LOOPS and {} or values_of(row)) do
       if value == NOTHING then value = nil end

@@ -44,13 +44,14 @@ enum trail_status trail_failure_of(int curl_code) {
 
 /* libcurl 7.88 reports what a chunk does wrong as a failure to receive, and the end of a connection
  * within the TLS handshake like a certificate that does not fit. A handshake that breaks off is a
- * connection that failed, and may be tried again. */
+ * connection that failed, and may be tried again. So is one without a text, which only the first
+ * error of a transfer has: an earlier connection of the same attempt had it. */
 enum trail_status trail_failure_refine(int curl_code, const char *text, bool head_begun) {
   switch ((CURLcode)curl_code) {
     case CURLE_RECV_ERROR:
       return strstr(text, "chunked-encoding") ? TRAIL_PROTOCOL : TRAIL_NETWORK;
     case CURLE_SSL_CONNECT_ERROR:
-      return strstr(text, "SSL_ERROR_SYSCALL") || strstr(text, "unexpected eof") ||
+      return !*text || strstr(text, "SSL_ERROR_SYSCALL") || strstr(text, "unexpected eof") ||
                      strstr(text, "Recv failure") || strstr(text, "Send failure") ||
                      strstr(text, "reset by peer")
                  ? TRAIL_NETWORK

@@ -380,9 +380,6 @@ static void judge(struct trail_transfer *transfer, CURLcode code) {
     refuse(transfer, TRAIL_NO_MEMORY, "there was not enough memory for the transfer");
     return;
   }
-  /* The handshake of a second connection of one attempt: libcurl keeps the text of its first
-   * error only, and the first connection's handshake went well. */
-  if (code == CURLE_SSL_CONNECT_ERROR && transfer->sends) answer->failure = TRAIL_NETWORK;
   bool malformed = code == CURLE_RECV_ERROR && answer->failure == TRAIL_PROTOCOL;
   answer->cut = ended_early(code) && !malformed;
   if (code == CURLE_ABORTED_BY_CALLBACK) { /* by on_send */

@@ -2,6 +2,7 @@
 --- what happens where there are none to be had.
 
 local sandbox = require "trailmark.sandbox"
+local gate_server = require "spec.support.gate_server"
 local process = require "spec.support.process"
 
 local sb
@@ -54,7 +55,7 @@ describe("many calls over HTTP/2", function()
 
   -- nginx takes 128 streams on a connection.
   it("open another where the server takes no more on the first", function()
-    sb:script { { delay = 0.3, match = "GET /echo", times = 300 } }
+    sb:script { { delay = 1, match = "GET /echo", times = 300 } }
     local tm = assert(sb:client { pace = "off", concurrency = 300 })
     burst(tm, 300)
     assert.equal(3, connections())
@@ -74,12 +75,15 @@ end)
 
 describe("many calls over HTTP/1.1", function()
   it("keep their connections, however many they are", function()
-    local tm = assert(sb:client { base_url = sb.http_url, pace = "off", concurrency = 400 })
-    sb:script { { delay = 0.2, match = "GET /echo", times = 400 } }
-    burst(tm, 400)
-    assert.equal(400, connections())
+    local gate = gate_server.start()
+    finally(function() gate:stop() end)
+    local tm = assert(sb:client { base_url = gate.url, pace = "off", concurrency = 400 })
+    local others = gate:accepted()
+    for i = 1, 400 do tm:send({ method = "GET", path = "/hold/" .. i }, function() end) end
+    gate:await(400, function() tm:sleep(0.01) end)
+    gate:open()
     burst(tm, 1200)
-    assert.equal(400, connections())
+    assert.equal(400, gate:accepted() - others)
     tm:close()
   end)
 end)

@@ -76,6 +76,7 @@ local COMMANDS = {
   end,
   most = function(self) return { tostring(self.most) } end,
   gone = function(self) return { tostring(self.gone) } end,
+  accepted = function(self) return { tostring(self.accepted) } end,
 }
 
 function Served:take_in(request)
@@ -121,7 +122,7 @@ end
 
 local function serve(listener)
   local self = setmetatable({
-    held = {}, seen = {}, connections = {}, most = 0, gone = 0,
+    held = {}, seen = {}, connections = {}, most = 0, gone = 0, accepted = 0,
   }, Served)
   listener:settimeout(0)
   while true do
@@ -133,6 +134,7 @@ local function serve(listener)
         if accepted then
           accepted:settimeout(0)
           accepted:setoption("tcp-nodelay", true)
+          self.accepted = self.accepted + 1
           self.connections[accepted] = { socket = accepted, came = "" }
         end
       else
@@ -207,6 +209,9 @@ function Gate:most() return tonumber(self:ask "most") end
 
 --- How many of the held were given up by their client.
 function Gate:gone() return tonumber(self:ask "gone") end
+
+--- How many connections there have been so far, with those that ask here.
+function Gate:accepted() return tonumber(self:ask "accepted") end
 
 --- Answers what is held, or what is held of a path; how many.
 function Gate:release(path) return tonumber(self:ask("release" .. (path or ""))) end

@@ -20,6 +20,7 @@
   X(credential) \
   X(engine) \
   X(failing_system) \
+  X(failure) \
   X(field) \
   X(fork_mark) \
   X(head) \

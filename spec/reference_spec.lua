@@ -93,6 +93,81 @@ describe("the API reference", function()
     end)
   end
 
+  -- With those of the classes that it extends.
+  local function fields_of(name, into)
+    local class, set = found.classes[name], into or {}
+    for _, field in ipairs(class.fields) do set[field.name] = true end
+    return class.parent and fields_of(class.parent, set) or set
+  end
+
+  for name, names in pairs(options.names) do
+    it("has the options that " .. name .. " takes, and no other one", function()
+      local taken = {}
+      for _, option in ipairs(names) do taken[option] = true end
+      assert.truthy(next(taken))
+      assert.same(fields_of(name), taken)
+    end)
+  end
+
+  local function check_fields(name, object)
+    local set, count = fields_of(name), 0
+    for field in pairs(object) do
+      count = count + 1
+      assert.truthy(set[field], ("%s: %s is a field of one, which the annotations of %s do not show:"
+        .. " write ---@field %s below the class"):format(name, tostring(field),
+        found.classes[name].path, tostring(field)))
+    end
+    assert.truthy(count > 0, name)
+  end
+
+  --- What a client has given out, in lists by the names of the classes.
+  local function given_out(sb)
+    local out = {}
+    local function note(name, object)
+      out[name] = out[name] or {}
+      table.insert(out[name], object)
+      return object
+    end
+    local tm = assert(sb:client { on_event = function(event) note("trailmark.Event", event) end })
+    sb:script {
+      { status = 429, headers = { ["Retry-After"] = "0" } }, { status = 503, match = "POST /contacts" },
+    }
+    local _, _, response = assert(tm:post("/contacts", { name = "Ada" }))
+    note("trailmark.Rate", note("trailmark.Response", response).rate)
+    note("trailmark.RateState", tm:rate())
+    sb:seed(3)
+    for _, one in tm:pages("/contacts", { limit = 2 }) do note("trailmark.Page", one) end
+    local results, summary = tm:map({ 1, 2, 3 }, function(i)
+      if i > 1 then return { path = i == 2 and "/nowhere" or "/workspaces/me" } end
+    end, { on_progress = function(progress) note("trailmark.Progress", progress) end })
+    for _, result in ipairs(results) do note("trailmark.Result", result) end
+    note("trailmark.Summary", summary)
+    sb:script { { status = 503, times = 2 }, { fault = "truncate" } }
+    for _, spec in ipairs {
+      { method = "POST", path = "/contacts", body = {}, retries = 1 }, { path = "/echo", retries = 0 },
+      { path = "/nowhere" }, { path = "/echo", headers = { a = "\n" } },
+    } do
+      local err = note("trailmark.Error", select(2, tm:request(spec)))
+      for _, attempt in ipairs(err.history or {}) do note("trailmark.Attempt", attempt) end
+    end
+    note("trailmark.Error", select(2, tm:collect("/contacts", nil, { paginate = { items = "x" } })))
+    note("trailmark.sandbox.Counts", sb:counts())
+    for _, entry in ipairs(sb:log()) do note("trailmark.sandbox.Entry", entry) end
+    tm:close()
+    note("trailmark.Error", select(2, tm:workspace()))
+    return out
+  end
+
+  it("has the fields of all that is given out", function()
+    local sb, classes = assert(sandbox.start()), 0
+    finally(function() sb:stop() end)
+    for name, objects in pairs(given_out(sb)) do
+      classes = classes + 1
+      for _, object in ipairs(objects) do check_fields(name, object) end
+    end
+    assert.equal(12, classes)
+  end)
+
   it("is a page on which every link leads somewhere", function()
     local html = page.write(found, chapters, { version = "0", kinds = errors.kinds })
     local count = 0

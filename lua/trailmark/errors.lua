@@ -37,6 +37,7 @@ local errors = {}
 ---@field outcome? "not_sent"|"rejected"|"unknown"|"done"  whether the service may have acted
 ---@field retryable boolean        repeating this very call is safe and may succeed
 ---@field next? string             pagination: where to resume
+---@field items? table            of tm:collect: those there were by then
 ---@field method? string           of the request
 ---@field path? string             of the request, without query
 ---@field elapsed? number          seconds, the whole call

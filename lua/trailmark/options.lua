@@ -466,6 +466,14 @@ local request = schema(joined(PART_ROWS, CALL_ROWS), {
 local batch = schema(BATCH_ROWS, { notes = note_all({}, CALL_ROWS,
   "it goes into the call that the function returns") })
 
+--- Class of the annotations -> the names that it may hold, for whoever compares the two.
+options.names = {
+  ["trailmark.Backoff"] = backoff.names, ["trailmark.Pace"] = pace.names,
+  ["trailmark.Options"] = client.names, ["trailmark.CallOptions"] = call.names,
+  ["trailmark.Paginate"] = paginate.names, ["trailmark.PageOptions"] = pages.names,
+  ["trailmark.Request"] = request.names, ["trailmark.BatchOptions"] = batch.names,
+}
+
 -- The functions of this module --------------------------------------------------------------------
 
 local function raise(what, problem, level)

@@ -360,7 +360,7 @@ $(BUILD)/fuzzers/answer $(BUILD)/fuzzers/http2: spec/fuzz/peer.c spec/support/fa
 $(BUILD)/fuzzers/answer $(BUILD)/fuzzers/http2: LDFLAGS += -lssl -lcrypto -lnghttp2
 # Chance and the clocks are the fuzzer's there.
 $(BUILD)/fuzzers/engine: spec/fuzz/engine_model.c spec/support/testing/fake_transport.c
-$(BUILD)/fuzzers/doorbell: LDFLAGS += -Wl,--wrap=trail_clock_boot_us
+$(BUILD)/fuzzers/doorbell: LDFLAGS += -Wl,--wrap=trail_clock_boot_us,--wrap=accept4
 $(BUILD)/fuzzers/engine: LDFLAGS += -Wl,--wrap=trail_random_u32,--wrap=trail_clock_boot_us \
   -Wl,--wrap=trail_clock_wall_ms
 

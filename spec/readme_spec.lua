@@ -4,6 +4,7 @@
 -- Where a block has `--> text`, its output is exactly these texts, a line each. A block may be
 -- answered with an error status only where it looks at one (`err.kind`).
 
+local options = require "trailmark.options"
 local sandbox = require "trailmark.sandbox"
 local trailmark = require "trailmark"
 
@@ -121,6 +122,71 @@ describe("README.md", function()
     return list
   end
 
+  -- Commands --------------------------------------------------------------------------------------
+
+  -- They are those of Lua 5.4 as it is installed.
+  local there = lua:find "lua5%.4$" and not lua:find("build/", 1, true)
+  local it_there = there and it or function() end
+
+  -- Runs commands in a folder; what they wrote, and the exit status of the last.
+  local function run_commands(commands, folder, environment)
+    local script = ("cd %s && { %s\n} 2>&1; echo \"=$?\""):format(quoted(folder), commands)
+    local pipe = assert(io.popen(environment .. " sh -c " .. quoted(script)))
+    local output, status = pipe:read("*a"):match("^(.*)=(%d+)\n$")
+    pipe:close()
+    return output, tonumber(status)
+  end
+
+  local function output_of(command)
+    local pipe = assert(io.popen(command))
+    local text = pipe:read("*a"):gsub("\n$", "")
+    pipe:close()
+    return text
+  end
+
+  -- A folder that is gone behind the spec, with the tree's specs in it.
+  local function folder_with_specs()
+    local folder = output_of "mktemp -d"
+    finally(function() os.execute("rm -rf " .. quoted(folder)) end)
+    assert(os.execute("ln -s " .. quoted(output_of "pwd" .. "/spec") .. " " .. quoted(folder)))
+    return folder
+  end
+
+  it_there("runs its first lines in the clone as it tells", function()
+    local commands = assert(readme:match "saved as `first%.lua`.-\n\n(    make\n.-)\n\n")
+    local path = folder_with_specs() .. "/first.lua"
+    local file = assert(io.open(path, "wb"))
+    file:write(blocks[1].code)
+    file:close()
+    local ours, count = commands:gsub("tm_live_%.%.%.", sb.key):gsub("first%.lua", path)
+    assert.equal(1, count)
+    local unset = "env -u LUA_PATH -u LUA_CPATH TRAILMARK_BASE_URL=" .. quoted(sb.url)
+    local output, status = run_commands(ours, ".", unset)
+    assert.equal(0, status, output)
+    local last = lines_of(output)
+    assert.equal("Acme Sales team 14", last[#last])
+  end)
+
+  it_there("runs an example on a sandbox as it tells", function()
+    local shell = blocks_of(readme, "sh")
+    assert.equal(1, #shell)
+    local folder = folder_with_specs()
+    local output, status = run_commands(shell[1].code, folder, "env")
+    assert.equal(0, status, output)
+    assert.equal("1000", output_of("wc -l <" .. quoted(folder .. "/contacts.jsonl")))
+  end)
+
+  it("names packages that .ci/deps knows", function()
+    local known, count = read ".ci/deps", 0
+    for names in readme:gsub("\\\n", " "):gmatch "\n +apt install ([^\n]+)" do
+      for name in names:gmatch "%S+" do
+        count = count + 1
+        assert.truthy(name == "make" or known:find("\n" .. name .. " ", 1, true), name)
+      end
+    end
+    assert.truthy(count > 10)
+  end)
+
   it("names targets and variables of make that there are", function()
     local makefile, targets = "\n" .. read "Makefile", 0
     for _, command in ipairs(make_commands(readme .. read "CHANGELOG.md")) do
@@ -150,6 +216,90 @@ describe("README.md", function()
       assert.truthy(readme:find("`" .. kind .. "`", 1, true), kind)
     end
   end)
+
+  -- What it says there is ------------------------------------------------------------------------
+
+  it("calls functions that there are", function()
+    local tm = assert(sb:client())
+    local call = tm:send { path = "/workspaces/me" }
+    finally(function() tm:close() end)
+    local objects = { tm = tm, call = call, pager = tm:pager "/contacts", sandbox = sb, sb = sb }
+    local count = 0
+    for object, name in readme:gmatch "%f[%w](%l+):(%l[%w_]*)[({]" do
+      if objects[object] then
+        count = count + 1
+        assert.is_function(debug.getmetatable(objects[object]).__index[name], object .. ":" .. name)
+      end
+    end
+    for name in readme:gmatch "%f[%w]trailmark%.(%l[%w_]*)[({]" do
+      count = count + 1
+      assert.truthy(trailmark[name], "trailmark." .. name)
+    end
+    assert.truthy(count > 50)
+  end)
+
+  -- The first cells of a table's rows are names; { name =, default = } of each.
+  local function rows_under(head)
+    local from = select(2, assert(readme:find("\n" .. head .. "[^\n]*\n|[ |-]+\n")))
+    local rows = {}
+    for line in readme:sub(from + 1):gmatch "([^\n]*)\n" do
+      local names, second = line:match "^| ([^|]+) | ?([^|]*)|"
+      if not names then break end
+      for name in names:gmatch "`([%w_]+)`" do
+        rows[#rows + 1] = { name = name, default = second:gsub(" $", "") }
+      end
+    end
+    return rows
+  end
+
+  local function set_of(list)
+    local set = {}
+    for _, name in ipairs(list) do set[name] = true end
+    return set
+  end
+
+  -- How a table begins -> what it lists, all of it.
+  local listed = {
+    ["| option | meaning |"] = options.names["trailmark.PageOptions"],
+    ["| option | |"] = options.names["trailmark.BatchOptions"],
+    ["| option | default | |"] = options.names["trailmark.Options"],
+    ["| in `paginate` | default | |"] = options.names["trailmark.Paginate"],
+    ["| in `pace` | default | |"] = options.names["trailmark.Pace"],
+    ["| `err.kind` | |"] = trailmark.error_kinds,
+  }
+
+  for head, names in pairs(listed) do
+    it("lists in the table " .. head .. " what there is, and nothing else", function()
+      local told = {}
+      for i, row in ipairs(rows_under(head)) do told[i] = row.name end
+      assert.same(set_of(names), set_of(told))
+      assert.equal(#names, #told)
+    end)
+  end
+
+  -- How a table begins -> what stands before its names in the settings of one who gave nothing.
+  local told_defaults = {
+    ["| option | default | |"] = { "", options.client() },
+    ["| in `paginate` | default | |"] = { "", options.pages().paginate },
+    ["| in `pace` | default | |"] = { "pace_", options.client() },
+  }
+
+  for head, given in pairs(told_defaults) do
+    it("tells the defaults in the table " .. head .. " as they are", function()
+      local count = 0
+      for _, row in ipairs(rows_under(head)) do
+        local value = given[2][given[1] .. row.name]
+        local told = row.default:match "^`\"(%l+)\"`$" or row.default:match "^[%d.]+$"
+          or row.default:match "^true$" or row.default == "64 MiB" and 67108864
+        if value ~= nil and row.name ~= "backoff" then
+          count = count + 1
+          assert.equal(type(value) == "number" and value or tostring(value),
+            tonumber(told) or told, row.name)
+        end
+      end
+      assert.truthy(count > 0)
+    end)
+  end
 
   -- Class -> the file that declares it.
   local classes = {

@@ -33,7 +33,7 @@ struct trail_doorbell {
   int place; /* O_PATH: what the address leads through; -1: nothing, the name is abstract */
   ino_t inode;
   char address[64];
-  int64_t deaf_until_us;
+  int64_t deaf_until_us;  /* TRAIL_NEVER: it is not, the listener is watched */
   bool starved;           /* no descriptor was left to open it with */
   int spare;              /* the listener once more: its place is for who comes when none is left */
   ino_t spare_inode;
@@ -342,7 +342,6 @@ enum trail_status trail_doorbell_open(struct trail_transport *transport,
   if (!bell) return TRAIL_NO_MEMORY;
   bell->transport = transport;
   bell->listener = bell->place = bell->spare = -1;
-  bell->deaf_until_us = TRAIL_NEVER;
   bool bound = kind == TRAIL_DOORBELL_ABSTRACT ? bind_abstract(bell) : bind_somewhere(bell);
   enum trail_status status = bound ? TRAIL_OK : bell->starved ? TRAIL_NETWORK : TRAIL_CONFIG;
   if (bound && note_starved(bell, keep_spare(bell)) < 0) status = TRAIL_NETWORK;
@@ -351,6 +350,7 @@ enum trail_status trail_doorbell_open(struct trail_transport *transport,
     trail_doorbell_close(bell);
     return status;
   }
+  bell->deaf_until_us = TRAIL_NEVER;
   bell->spare_inode = inode_of(bell->spare);
   *out = bell;
   return TRAIL_OK;
@@ -365,10 +365,9 @@ void trail_doorbell_close(struct trail_doorbell *bell) {
   if (!bell) return;
   for (int fd = 0; fd < bell->capacity; fd++)
     if (bell->guests[fd]) show_out(bell, bell->guests[fd]);
-  if (bell->listener >= 0) {
+  if (bell->deaf_until_us == TRAIL_NEVER)
     bell->transport->ops->unwatch(bell->transport, bell->listener);
-    close(bell->listener);
-  }
+  if (bell->listener >= 0) close(bell->listener);
   if (bell->place >= 0) close(bell->place);
   if (bell->spare >= 0) close(bell->spare);
   free_guests(bell);

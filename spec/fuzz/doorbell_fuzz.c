@@ -9,6 +9,7 @@
  *   l0  waiter 0's coroutine is ended        k0       so it is by the worker
  *   e0  a call of waiter 0 ends; e: nobody's n        a Lua thread takes what has ended
  *   t9  9 ms pass                            f        the next guest cannot be watched
+ *   z0  a guest finds no memory for him; z1: no descriptor is left for one; z2: nor by the spare
  *   w0  waiter 0 waits without a line, on the connection that is known as its own
  * Behind a step of a Lua thread, or an "e", a "+" leaves the worker busy: what it has to answer is
  * answered behind a later step.
@@ -25,16 +26,36 @@
 #include "fuzz.h"
 #include "net/doorbell.h"
 
-enum { GUESTS = 8, WAITERS = 10, CALLS = 32, DESKS = 2, LINE = 72, FDS = 1024 };
+enum {
+  GUESTS = 8,
+  WAITERS = 10,
+  CALLS = 32,
+  DESKS = 2,
+  LINE = 72,
+  FDS = 1024,
+  DEAF_FOR_US = 50000
+};
 
 /* In place of that of base/, by the linker's --wrap. */
 static int64_t now_us;
 int64_t __wrap_trail_clock_boot_us(void);
 int64_t __wrap_trail_clock_boot_us(void) { return now_us; }
 
+/* How often accept4 fails from now on, and with what. */
+static int failures, failure;
+int __real_accept4(int fd, struct sockaddr *address, socklen_t *size, int flags);
+int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *size, int flags);
+int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *size, int flags) {
+  if (!failures) return __real_accept4(fd, address, size, flags);
+  failures--;
+  errno = failure;
+  return -1;
+}
+
 /* What a guest has said, by the book. */
 struct guest {
-  int ours, theirs; /* -1: it was not let in */
+  int ours, theirs; /* -1: it was not let in ... */
+  bool knocks;      /* ... yet */
   char line[LINE];
   size_t filled;
   bool waits;
@@ -60,45 +81,56 @@ struct world {
   struct trail_errand *errands;
   uint64_t owed[CALLS]; /* who has to hear that a call has ended */
   int guest_count, waiter_count, call_count, owed_count;
-  int listener, latest; /* descriptors that were watched */
+  int listener;
   bool watched[FDS], refuse;
+  int64_t deaf_until_us;
   unsigned put[DESKS], taken[DESKS]; /* calls */
 };
 
 /* ---- the transport --------------------------------------------------------------------------- */
+
+static struct guest *first_who_knocks(struct world *world) {
+  for (int i = 0; i < world->guest_count; i++)
+    if (world->guests[i].knocks) return &world->guests[i];
+  return NULL;
+}
 
 static enum trail_status watch(struct trail_transport *base, int fd) {
   struct world *world = (struct world *)base;
   bool refused = world->refuse && world->listener >= 0;
   CHECK(fd >= 0 && fd < FDS && !world->watched[fd]);
   if (refused) world->refuse = false;
-  if (refused) return TRAIL_NO_MEMORY;
   if (world->listener < 0) world->listener = fd;
-  world->watched[fd] = true;
-  world->latest = fd;
-  return TRAIL_OK;
+  if (fd == world->listener) {
+    world->deaf_until_us = refused ? now_us + DEAF_FOR_US : TRAIL_NEVER;
+  } else {
+    struct guest *guest = first_who_knocks(world);
+    CHECK(guest != NULL);
+    guest->knocks = false;
+    if (!refused) guest->theirs = fd;
+  }
+  world->watched[fd] = !refused;
+  return refused ? TRAIL_NO_MEMORY : TRAIL_OK;
 }
 
 static void unwatch(struct trail_transport *base, int fd) {
   struct world *world = (struct world *)base;
   CHECK(world->watched[fd]);
   world->watched[fd] = false;
+  if (fd == world->listener) world->deaf_until_us = now_us + DEAF_FOR_US;
 }
 
 /* ---- guests ---------------------------------------------------------------------------------- */
 
 static void connect_guest(struct world *world) {
   struct sockaddr_un at = {.sun_family = AF_UNIX};
-  struct trail_doorbell_ring ring;
   const char *name = strchr(trail_doorbell_address(world->bell), '@') + 1;
   if (world->guest_count == GUESTS) return;
   struct guest *guest = &world->guests[world->guest_count++];
-  *guest = (struct guest){.ours = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0), .theirs = -1};
+  *guest = (struct guest){
+      .ours = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0), .theirs = -1, .knocks = true};
   memcpy(at.sun_path + 1, name, strlen(name));
   CHECK(connect(guest->ours, (struct sockaddr *)&at, sizeof at) == 0);
-  world->latest = -1;
-  CHECK(!trail_doorbell_hear(world->bell, world->listener, &ring));
-  guest->theirs = world->latest;
 }
 
 static void leave(struct guest *guest) {
@@ -185,6 +217,19 @@ static void hang_up(struct world *world, struct guest *guest) {
   if (guest->theirs < 0) return;
   hear(world, guest, guest->known != 0, true);
   leave(guest);
+}
+
+/* Whoever knocks is let in, turned away, or the bell is deaf; one who has left since is shown out. */
+static void answer_door(struct world *world) {
+  struct trail_doorbell_ring ring;
+  while (world->watched[world->listener] && first_who_knocks(world))
+    CHECK(!trail_doorbell_hear(world->bell, world->listener, &ring));
+  for (int i = 0; i < world->guest_count; i++) {
+    struct guest *guest = &world->guests[i];
+    if (guest->ours >= 0 || guest->theirs < 0) continue;
+    hear(world, guest, false, true);
+    leave(guest);
+  }
 }
 
 /* ---- answers --------------------------------------------------------------------------------- */
@@ -363,7 +408,8 @@ static void check(struct world *world) {
     CHECK(!waiter_of(world, guest->known) || !trail_desk_concerns(guest->known, guest->seen));
     if (guest->until_us && (int64_t)guest->until_us < first_us) first_us = (int64_t)guest->until_us;
   }
-  if (world->watched[world->listener]) CHECK(trail_doorbell_wake_us(world->bell) == first_us);
+  if (world->deaf_until_us < first_us) first_us = world->deaf_until_us;
+  CHECK(trail_doorbell_wake_us(world->bell) == first_us);
 }
 
 static void pass_time(struct world *world, unsigned ms) {
@@ -400,6 +446,10 @@ static void step(struct world *world, struct trail_slice line) {
       break;
     case 'f':
       world->refuse = true;
+      break;
+    case 'z':
+      failures = which == 2 ? 2 : 1;
+      failure = which ? EMFILE : ENOMEM;
       break;
     case 's':
       if (guest && line.size > 3) say_text(world, guest, trail_slice_from(line, 3));
@@ -449,6 +499,7 @@ static void take_step(struct world *world, struct trail_slice line) {
   bool busy = leaves_it_busy(line);
   if (!busy) catch_up(world);
   step(world, line);
+  if (!busy) answer_door(world);
   if (!busy) catch_up(world);
   CHECK(collect_answers(world, 0) == 0);
   if (!busy) check(world);
@@ -479,6 +530,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   CHECK(world != NULL);
   world->transport.ops = &ops;
   world->listener = -1;
+  world->deaf_until_us = TRAIL_NEVER;
+  failures = 0;
   now_us = 1000000;
   CHECK(trail_doorbell_open(&world->transport, TRAIL_DOORBELL_ABSTRACT, &world->bell) == TRAIL_OK);
   for (int i = 0; i < DESKS; i++) CHECK(trail_desk_create(&world->desks[i]) == TRAIL_OK);

@@ -258,7 +258,7 @@ static void exchange(struct world *world) {
 /* Where a server breaches the protocol, libcurl 7.88 closes the connection and takes what it has of
  * a body without Content-Length for all of it. */
 static bool may_be_a_part(const struct http2_answer *is, const struct http2_reference *all) {
-  return !all->plain && is->headed && !is->reset && is->length < 0;
+  return !all->plain && is->headed && (!is->reset || is->late) && is->length < 0;
 }
 
 static void check_success(const struct call *call, const struct http2_answer *is,
@@ -304,7 +304,8 @@ static void check_late(const struct world *world, const struct http2_reference *
 static void check(const struct world *world) {
   struct http2_reference all[SPOKEN];
   for (int i = 0; i < SPOKEN; i++)
-    http2_reference_read(&all[i], world->mouths[i].said, world->plan->head);
+    http2_reference_read(&all[i], world->mouths[i].said, world->plan->head,
+                         2 * world->ears[i].requests);
   for (int i = 0; i < world->plan->calls; i++) check_call(world, &world->calls[i], all);
   if (world->plan->late) check_late(world, all);
   for (int i = 0; i < SPOKEN; i++) http2_reference_clear(&all[i]);

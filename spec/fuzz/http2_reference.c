@@ -10,6 +10,7 @@ struct parse {
   struct http2_reference *is;
   nghttp2_hd_inflater *inflater;
   bool bodiless;
+  uint32_t opened;
   /* Of the block that is being read: */
   struct trail_buffer block;
   struct http2_frame begun;
@@ -21,6 +22,7 @@ static void unusual(struct parse *parse) { parse->is->plain = false; }
 
 static struct http2_answer *answer_on(struct parse *parse, uint32_t stream) {
   struct http2_reference *is = parse->is;
+  if (stream > parse->opened) unusual(parse);
   for (int i = 0; i < is->count; i++)
     if (is->answers[i].stream == stream) return &is->answers[i];
   unsigned odd = stream & 1;
@@ -156,9 +158,11 @@ static bool read_data(struct parse *parse, struct http2_frame *frame) {
 }
 
 static void read_reset(struct parse *parse, const struct http2_frame *frame) {
+  bool late = !parse->is->plain;
   struct http2_answer *answer = answer_on(parse, frame->stream);
   unusual(parse);
   if (!answer || answer->ended) return;
+  if (!answer->reset) answer->late = late;
   answer->reset = true;
   answer->refused = frame->payload.size == 4 && frame->payload.bytes[3] == REFUSED_STREAM;
 }
@@ -188,12 +192,15 @@ static bool read_frame(struct parse *parse, struct http2_frame *frame) {
   }
 }
 
-void http2_reference_read(struct http2_reference *is, struct trail_slice bytes, bool bodiless) {
-  struct parse parse = {.is = is, .bodiless = bodiless};
+void http2_reference_read(struct http2_reference *is, struct trail_slice bytes, bool bodiless,
+                          uint32_t opened) {
+  struct parse parse = {.is = is, .bodiless = bodiless, .opened = opened};
   struct http2_frame frame;
   *is = (struct http2_reference){.plain = true};
   trail_buffer_init(&parse.block, SIZE_MAX / 2);
   CHECK(nghttp2_hd_inflate_new(&parse.inflater) == 0);
+  struct trail_slice first = bytes;
+  if (http2_frame_next(&first, &frame) && frame.type != HTTP2_SETTINGS) unusual(&parse);
   while (http2_frame_next(&bytes, &frame) && read_frame(&parse, &frame)) continue;
   if (bytes.size) is->plain = false;
   nghttp2_hd_inflate_del(parse.inflater);

@@ -17,7 +17,8 @@ struct http2_answer {
   long long length; /* -1: not said */
   bool headed, ended;
   bool broken; /* by what may not come in a stream */
-  bool reset;  /* by the server */
+  bool reset;  /* by the server ... */
+  bool late;   /* ... behind what may have ended the connection */
   struct trail_buffer body;
 };
 
@@ -28,8 +29,9 @@ struct http2_reference {
   bool goes_away; /* which may refuse any stream */
 };
 
-/* `bodiless`: the requests are HEAD. */
-void http2_reference_read(struct http2_reference *is, struct trail_slice bytes, bool bodiless);
+/* `bodiless`: the requests are HEAD; `opened`: the last stream that the client has opened. */
+void http2_reference_read(struct http2_reference *is, struct trail_slice bytes, bool bodiless,
+                          uint32_t opened);
 void http2_reference_clear(struct http2_reference *is);
 /* NULL: nothing was said on that stream. */
 const struct http2_answer *http2_reference_on(const struct http2_reference *is, uint32_t stream);

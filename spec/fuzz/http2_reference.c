@@ -161,10 +161,10 @@ static void read_reset(struct parse *parse, const struct http2_frame *frame) {
   bool late = !parse->is->plain;
   struct http2_answer *answer = answer_on(parse, frame->stream);
   unusual(parse);
-  if (!answer || answer->ended) return;
+  if (!answer || answer->ended || frame->payload.size != 4) return; /* of another size it is none */
   if (!answer->reset) answer->late = late;
   answer->reset = true;
-  answer->refused = frame->payload.size == 4 && frame->payload.bytes[3] == REFUSED_STREAM;
+  answer->refused = frame->payload.bytes[3] == REFUSED_STREAM;
 }
 
 static bool read_frame(struct parse *parse, struct http2_frame *frame) {

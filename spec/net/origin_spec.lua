@@ -302,3 +302,31 @@ describe("whatever an absolute URL holds", function()
     assert.is_true(accepted > 1000, accepted)
   end)
 end)
+
+describe("without memory", function()
+  local BASE = "https://api.test:8443/v1"
+  local rows = {
+    { "a base URL", function() return origin.parse(BASE) end, "https://api.test:8443" },
+    { "an absolute URL", function() return origin.target(BASE, BASE .. "/x?y=1") end, "/v1/x?y=1" },
+    { "a link", function() return origin.follow(BASE, BASE .. "/a/b", "../c?d=1") end,
+      BASE .. "/c?d=1" },
+  }
+
+  for _, row in ipairs(rows) do
+    it(row[1] .. " is neither refused nor taken for another one", function()
+      local count = 0
+      while true do
+        local ok, failed, found, status = pcall(origin.starved, count + 1, row[2])
+        if ok and not failed then
+          assert.equal(row[3], found)
+          break
+        end
+        -- It raises where it was the base URL that the row gives.
+        assert.truthy(ok and found == nil and status == "no_memory"
+          or not ok and failed:find("base URL", 1, true), failed)
+        count = count + 1
+      end
+      assert.is_true(count > 5, count)
+    end)
+  end
+end)

@@ -8,15 +8,15 @@
 local cjson = require "cjson"
 
 -- What reads what others wrote has to be run to the last line.
-local PARSERS = {}
+local PARSERS = { ["net/origin"] = true }
 for name in ("credential facts field head http_date json_mark json_number json_order json_text "
   .. "link method target uuid"):gmatch("%S+") do
-  PARSERS[name] = true
+  PARSERS["policy/" .. name] = true
 end
 
 local function target_of(file)
   local layer, name = file:match("^csrc/(%w+)/([%w_]+)%.[ch]$")
-  if layer == "policy" and PARSERS[name] then return 100 end
+  if PARSERS[layer .. "/" .. name] then return 100 end
   return (layer == "policy" or layer == "engine") and 95 or 90
 end
 
@@ -104,7 +104,7 @@ for _, name in ipairs(names) do
   local count, ran, missing = measure(files[name])
   local target = target_of(name)
   local short = ran * 100 < target * count
-  add_to_layer(target == 100 and "parsers in csrc/policy" or name:match "^csrc/%w+", count, ran)
+  add_to_layer(target == 100 and "parsers (csrc/policy, origin.c)" or name:match "^csrc/%w+", count, ran)
   all, run, below = all + count, run + ran, below + (short and 1 or 0)
   print(("%-32s %5d %7.2f%% %6d%%%s %s"):format(name, count, ran * 100 / count, target,
     short and "!" or " ", missing))

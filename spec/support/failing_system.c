@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <linux/fcntl.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <sys/epoll.h>
@@ -102,7 +103,9 @@ static FILE *open_named(const char *name, const char *path, const char *mode) {
 }
 
 SHOWN FILE *fopen(const char *path, const char *mode) { return open_named("fopen", path, mode); }
-SHOWN FILE *fopen64(const char *path, const char *mode) { return open_named("fopen64", path, mode); }
+SHOWN FILE *fopen64(const char *path, const char *mode) {
+  return open_named("fopen64", path, mode);
+}
 
 /* ---- chance ---------------------------------------------------------------------------------- */
 
@@ -114,6 +117,16 @@ SHOWN ssize_t getrandom(void *bytes, size_t size, unsigned flags) {
 
 SHOWN int getentropy(void *bytes, size_t size) {
   return getrandom(bytes, size, 0) == (ssize_t)size ? 0 : -1;
+}
+
+/* ---- threads --------------------------------------------------------------------------------- */
+
+typedef int create_thread(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+
+SHOWN int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
+                         void *argument) {
+  create_thread *real = (create_thread *)dlsym(RTLD_NEXT, "pthread_create");
+  return trail_failing_system.no_threads ? EAGAIN : real(thread, attributes, run, argument);
 }
 
 /* ---- files ----------------------------------------------------------------------------------- */

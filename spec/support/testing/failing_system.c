@@ -15,6 +15,12 @@ static int has_random(lua_State *L) {
   return 0;
 }
 
+/* threads(boolean): whether one can be started */
+static int has_threads(lua_State *L) {
+  preloaded(L)->no_threads = !lua_toboolean(L, 1);
+  return 0;
+}
+
 /* step_wall(seconds): from the true time */
 static int step_wall(lua_State *L) {
   preloaded(L)->wall_step_ms = (long long)(luaL_checknumber(L, 1) * 1000);
@@ -41,6 +47,7 @@ static int interrupt_allocations(lua_State *L) {
 
 const luaL_Reg trail_testing_failing_system[] = {
     {"random", has_random},
+    {"threads", has_threads},
     {"step_wall", step_wall},
     {"slow_sockets", slow_sockets},
     {"making_socket", making_socket},

@@ -1,5 +1,7 @@
 #include "net/origin.h"
 
+#include "base/memory.h"
+#include "net/library.h"
 #include "testing.h"
 
 static int refused(lua_State *L, enum trail_status status, const char *why) {
@@ -59,7 +61,25 @@ static int follow(lua_State *L) {
   return 1;
 }
 
+static int until_refusal;
+static int refuse_one(void) { return --until_refusal == 0; }
+
+/* starved(n, function, ...) -> was there an nth allocation, ours or libcurl's, which failed; the
+ * function's results */
+static int starved(lua_State *L) {
+  if (trail_library_start() != TRAIL_OK) return luaL_error(L, "%s", trail_library_fault());
+  until_refusal = (int)luaL_checkinteger(L, 1);
+  trail_memory_refuse = refuse_one;
+  int status = lua_pcall(L, lua_gettop(L) - 2, LUA_MULTRET, 0);
+  trail_memory_refuse = NULL;
+  if (status) return lua_error(L);
+  lua_pushboolean(L, until_refusal <= 0);
+  lua_replace(L, 1);
+  return lua_gettop(L);
+}
+
 const luaL_Reg trail_testing_origin[] = {
+    {"starved", starved},
     {"parse", parse},
     {"is_absolute", is_absolute},
     {"target", target},

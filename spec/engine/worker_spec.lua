@@ -584,12 +584,14 @@ describe("a call in the worker's hands", function()
       core.wake()
       local connection = accept()
       local held = { visitor:start(narrow, "/held") }
+      local given_up = visitor:start(narrow, "/given/up")
       core.wake()
       held[2] = visitor:start(narrow, "/held/too") -- most often not even looked at yet
+      given_up:cancel() -- likewise
       local pid = os_process.fork()
       if pid == 0 then
-        assert(flying:done() and held[1]:done() and held[2]:done())
-        assert(flying:failure().kind == "cancelled")
+        assert(flying:done() and held[1]:done() and held[2]:done() and given_up:done())
+        assert(flying:failure().kind == "cancelled" and given_up:failure().kind == "cancelled")
         for i = 1, 2 do
           local failure = held[i]:failure()
           assert(failure.kind == "cancelled" and failure.outcome == "not_sent")
@@ -607,6 +609,8 @@ describe("a call in the worker's hands", function()
       end
       assert(os_process.wait(pid) == 0)
       assert(not flying:done())
+      visitor:finish(given_up)
+      assert(given_up:failure().kind == "cancelled" and given_up:failure().outcome == "not_sent")
       connection:send "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n"
       visitor:finish(flying)
       core.wake()

@@ -326,7 +326,7 @@ describe("without memory", function()
           or not ok and failed:find("base URL", 1, true), failed)
         count = count + 1
       end
-      assert.is_true(count > 5, count)
+      assert.is_true(count >= 2, count) -- libcurl's among them where nobody has started it before
     end)
   end
 end)

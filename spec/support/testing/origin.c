@@ -64,8 +64,8 @@ static int follow(lua_State *L) {
 static int until_refusal;
 static int refuse_one(void) { return --until_refusal == 0; }
 
-/* starved(n, function, ...) -> was there an nth allocation, ours or libcurl's, which failed; the
- * function's results */
+/* starved(n, function, ...) -> was there an nth allocation, ours or libcurl's (unless another module
+ * has started it), which failed; the function's results */
 static int starved(lua_State *L) {
   if (trail_library_start() != TRAIL_OK) return luaL_error(L, "%s", trail_library_fault());
   until_refusal = (int)luaL_checkinteger(L, 1);

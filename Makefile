@@ -293,7 +293,7 @@ OOM_LUAS = 5.4 5.1 luajit
 check-oom: export ASAN_OPTIONS = detect_leaks=1:print_stacktrace=1:allocator_may_return_null=1
 check-oom: export UBSAN_OPTIONS = print_stacktrace=1
 check-oom: export LSAN_OPTIONS = suppressions=$(CURDIR)/spec/oom/run.supp:print_suppressions=0
-check-oom: ## fails allocations in 73 scenarios, under the sanitizers (LONG=1: every one of them)
+check-oom: ## fails allocations in 74 scenarios, under the sanitizers (LONG=1: every one of them)
 	@.ci/deps build check $(patsubst 5.%,lua5.%,$(OOM_LUAS))
 	@for lua in $(OOM_LUAS); do $(MAKE) LUA=$$lua $(SANITIZED) SUITE='oom-asan-$$(LUA_NAME)' sweep-oom || exit; done
 

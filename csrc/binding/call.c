@@ -14,7 +14,7 @@
 
 #define CALL "trailmark.core.call"
 
-enum { METHOD = 2, PATH, QUERY, BODY, HEADERS, OPTIONS, SPENT, HANDLE };
+enum { METHOD = 2, PATH, QUERY, BODY, HEADERS, OPTIONS, HANDLE };
 
 struct handle {
   struct trail_call *call;     /* NULL while half-built, and once collected */
@@ -153,7 +153,7 @@ int trail_call_start(lua_State *L) {
       .retries = client->defaults.retries,
       .priority = client->defaults.priority,
   };
-  lua_settop(L, SPENT);
+  lua_settop(L, OPTIONS);
   struct handle *handle = push_handle(L);
   size_t method_size;
   const char *method = luaL_checklstring(L, METHOD, &method_size);
@@ -166,7 +166,6 @@ int trail_call_start(lua_State *L) {
   spec.json = lua_isboolean(L, HEADERS) && lua_toboolean(L, HEADERS);
   if (!spec.json) spec.headers = optional_slice(L, HEADERS);
   read_options(L, &spec, &key_wanted);
-  if (!lua_isnil(L, SPENT)) spec.spent_us = trail_client_microseconds(luaL_checknumber(L, SPENT));
   if (key_wanted) make_key(&spec, generated);
   if (!read_target(L, client, handle->target)) return 4;
   return submit(L, client, &spec, handle);
@@ -196,8 +195,8 @@ static int wait(lua_State *L) {
 static int announce(lua_State *L) {
   struct trail_call *call = check(L);
   lua_Integer number = luaL_optinteger(L, 2, (lua_Integer)call->id);
-  bool live = call->job ? !trail_worker_is_done(call)
-                        : trail_engine_announce(trail_state_engine(L), call);
+  bool live =
+      call->job ? !trail_worker_is_done(call) : trail_engine_announce(trail_state_engine(L), call);
   if (!live) return 0;
   if (!call->number) call->number = (uint64_t)number;
   lua_pushinteger(L, (lua_Integer)call->number);

@@ -149,7 +149,18 @@ static int refuse_key(lua_State *L) {
   return 2;
 }
 
-/* client:set_key(key, source) -> true | nil, why */
+#define LONGEST_US 1000000000000000 /* what a function gives is asked for again by then */
+
+/* When what a function gave expires; without a third argument never. */
+static int64_t good_until(lua_State *L, int index) {
+  if (lua_isnoneornil(L, index)) return INT64_MAX;
+  lua_Number seconds = luaL_checknumber(L, index);
+  bool long_lived = !(seconds * 1e6 < (lua_Number)LONGEST_US);
+  return trail_clock_boot_us() +
+         (long_lived ? LONGEST_US : trail_client_microseconds(seconds < 0 ? 0 : seconds));
+}
+
+/* client:set_key(key, source[, expires_in]) -> true | nil, why */
 static int set_key(lua_State *L) {
   struct trail_client *client = trail_client_check(L);
   struct trail_slice key;
@@ -158,10 +169,23 @@ static int set_key(lua_State *L) {
   key.bytes = luaL_checklstring(L, 2, &key.size);
   bool function = strcmp(luaL_optstring(L, 3, "option"), "function") == 0;
   enum trail_key_source source = function ? TRAIL_KEY_FUNCTION : TRAIL_KEY_OPTION;
-  enum trail_status status = client->guest
-                                 ? trail_worker_set_key(client, source, key, &fault)
-                                 : trail_keyring_set(&client->keyring, source, key, &fault);
+  int64_t until_us = good_until(L, 4);
+  if (client->guest)
+    return key_result(L, trail_worker_set_key(client, source, key, until_us, &fault), &fault);
+  enum trail_status status = trail_keyring_set(&client->keyring, source, key, &fault);
+  if (status == TRAIL_OK) trail_keyring_keep_until(&client->keyring, until_us);
   return key_result(L, status, &fault);
+}
+
+/* client:use_key_function() -> true: it is asked before the next call */
+static int use_key_function(lua_State *L) {
+  struct trail_client *client = trail_client_check(L);
+  enum trail_status status = TRAIL_OK;
+  if (client->guest)
+    status = trail_worker_use_function(client);
+  else
+    trail_keyring_use_function(&client->keyring);
+  return key_result(L, status, NULL);
 }
 
 /* client:set_fallback(key|nil): a key, or nothing where a function will give it -> true | nil, why
@@ -182,14 +206,18 @@ static int set_fallback(lua_State *L) {
   return key_result(L, status, &fault);
 }
 
-/* client:take_question() -> "key" | "fallback" | nil: the function to be asked; the caller is at it
- * until client:key_answered() or client:give_question_back() */
+/* client:take_question() -> "first" | "key" | "fallback" | nil: the function to be asked, "first"
+ * for a key before a call; the caller is at it until client:key_answered() or
+ * client:give_question_back() */
 static int take_question(lua_State *L) {
   struct trail_client *client = left(L);
   bool guest = client && client->guest;
   struct trail_engine *engine = client && !guest ? trail_state_peek(L) : NULL;
   if (!engine && !guest) return 0;
   switch (guest ? trail_guest_take_question(client) : trail_engine_key_take(engine, client)) {
+    case TRAIL_KEY_ASK_FIRST:
+      lua_pushliteral(L, "first");
+      return 1;
     case TRAIL_KEY_ASK:
       lua_pushliteral(L, "key");
       return 1;
@@ -212,14 +240,16 @@ static int give_question_back(lua_State *L) {
   return 0;
 }
 
-/* client:key_answered(): the function was asked; what it gave is set, or it gave nothing. */
+/* client:key_answered([problem]): the function was asked; what it gave is set, or it gave nothing,
+ * for that reason. */
 static int key_answered(lua_State *L) {
   struct trail_client *client = trail_client_check(L);
+  const char *problem = luaL_optstring(L, 2, NULL);
   if (client->guest) {
-    trail_worker_key_answered(client);
+    trail_worker_key_answered(client, problem);
     return 0;
   }
-  trail_engine_key_answered(trail_state_engine(L), client, trail_clock_boot_us());
+  trail_engine_key_answered(trail_state_engine(L), client, problem, trail_clock_boot_us());
   trail_state_rearm(L);
   return 0;
 }
@@ -392,6 +422,7 @@ void trail_client_register(lua_State *L) {
   static const luaL_Reg methods[] = {
       {"start", trail_call_start},
       {"set_key", set_key},
+      {"use_key_function", use_key_function},
       {"use_key_variable", use_key_variable},
       {"use_key_file", use_key_file},
       {"set_fallback", set_fallback},

@@ -74,9 +74,7 @@ enum trail_status trail_call_create(struct trail_client *client, const struct tr
   call->method = spec->method;
   call->timeout_us = spec->timeout_us;
   call->deadline_us = spec->deadline_us;
-  call->submitted_us = -spec->spent_us;
-  call->retries =
-      (uint8_t)(spec->retries < TRAIL_RETRIES_MAX ? spec->retries : TRAIL_RETRIES_MAX);
+  call->retries = (uint8_t)(spec->retries < TRAIL_RETRIES_MAX ? spec->retries : TRAIL_RETRIES_MAX);
   call->priority = spec->priority;
   call->keyless = spec->keyless;
   call->retry_after_ms = -1;

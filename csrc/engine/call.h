@@ -53,7 +53,6 @@ struct trail_call_spec {
   struct trail_slice idempotency_key; /* empty: none */
   bool keyless;                       /* for no key could be made */
   int64_t timeout_us, deadline_us;
-  int64_t spent_us; /* of the deadline, before the call is made: waiting for a first key */
   uint32_t retries;
   enum trail_pacer_priority priority;
 };
@@ -72,7 +71,7 @@ struct trail_call {
   struct trail_client *client;
   struct trail_call *previous, *next; /* among the engine's live calls; then, among the finished */
   struct trail_call *lane_previous, *lane_next; /* in the client's lane, or awaiting its key */
-  uint64_t number; /* by which its owner knows it; 0: it has none */
+  uint64_t number;                              /* by which its owner knows it; 0: it has none */
   struct trail_transfer *transfer;
   struct trail_job *job; /* in the worker's hands (desk.h); NULL: driven inline */
   atomic_uint holders;   /* who holds it and who drives it may be two threads */
@@ -85,7 +84,7 @@ struct trail_call {
   struct trail_pacer_ticket ticket; /* of the current attempt */
 
   enum trail_method method;
-  enum trail_limit limit; /* part of the result */
+  enum trail_limit limit;      /* part of the result */
   uint32_t path_at, path_size; /* within `url`, without query */
   const char *headers;         /* the client's, or behind `url` */
   const char *key_line;        /* one line more, behind `url`; NULL: none */
@@ -96,15 +95,16 @@ struct trail_call {
   struct trail_secret *authorization;
 
   int64_t timeout_us, deadline_us;
-  int64_t submitted_us; /* less what was spent before; until then the negative of that alone */
+  int64_t submitted_us;
   int64_t deadline_at_us;
-  int64_t started_us; /* the current attempt */
-  int64_t waited_us;  /* before the current attempt */
+  int64_t started_us;            /* the current attempt */
+  int64_t waited_us;             /* before the current attempt */
   struct trail_history *history; /* `attempts` entries; NULL while all went well */
-  uint8_t retries, attempts; /* TRAIL_RETRIES_MAX and a few */
-  uint8_t key_tries;         /* attempts that only another key made necessary */
-  bool rekeyed;              /* the next attempt is with another key */
-  bool keyless;              /* no idempotency key could be made */
+  uint8_t retries, attempts;     /* TRAIL_RETRIES_MAX and a few */
+  uint8_t key_tries;             /* attempts that only another key made necessary */
+  bool rekeyed;                  /* the next attempt is with another key */
+  bool keyless;                  /* no idempotency key could be made */
+  bool provided;                 /* the function key was asked for it */
 
   /* The result, once done. */
   bool repeatable;

@@ -72,7 +72,7 @@ struct trail_lane {
 struct trail_key_wait {
   struct trail_call *first, *last;
   struct trail_call *trial;      /* the one call that tries an unproven key */
-  enum trail_key_verdict asking; /* ASK or ASK_FALLBACK: a function has to be asked */
+  enum trail_key_verdict asking; /* one of ASK: a function has to be asked */
   bool taken;                    /* somebody is asking it */
   bool deaf;                     /* nobody is left who could */
 };

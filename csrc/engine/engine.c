@@ -78,7 +78,8 @@ static const char *waiting_for(const struct trail_call *call) {
       return call->held_back ? "waiting for the rate limit"
                              : "waiting for a place among the transfers in flight";
     case TRAIL_CALL_AWAITING_KEY:
-      return "waiting for a key that works";
+      return trail_rotation_asks_first(call) ? "waiting for the function key"
+                                             : "waiting for a key that works";
     default:
       return "waiting before the next attempt";
   }
@@ -181,7 +182,7 @@ enum trail_status trail_engine_submit(struct trail_engine *engine, struct trail_
                                       int64_t now_us) {
   enum trail_status status = trail_timers_reserve(&engine->timers, engine->live + 1);
   if (status != TRAIL_OK) return status;
-  call->submitted_us += now_us;
+  call->submitted_us = now_us;
   call->deadline_at_us = call->submitted_us + call->deadline_us;
   trail_call_retain(call);
   call->next = engine->first;
@@ -196,7 +197,7 @@ enum trail_status trail_engine_submit(struct trail_engine *engine, struct trail_
 
 void trail_engine_refuse(struct trail_engine *engine, struct trail_call *call,
                          enum trail_status why, int64_t now_us) {
-  call->submitted_us += now_us;
+  call->submitted_us = now_us;
   call->done_us = now_us;
   call->done_wall_ms = trail_clock_wall_ms();
   call->result = call->answer.failure = why;

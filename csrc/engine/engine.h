@@ -48,16 +48,16 @@ struct trail_call *trail_engine_next_finished(struct trail_engine *engine);
  * runs on. */
 void trail_engine_drop(struct trail_engine *engine, struct trail_call *call, int64_t now_us);
 
-/* What a function should be asked for before the client's calls can go on: TRAIL_KEY_ASK,
- * TRAIL_KEY_ASK_FALLBACK or TRAIL_KEY_GIVE_UP (nothing, or somebody is at it). */
+/* What a function should be asked for before the client's calls can go on: TRAIL_KEY_ASK_FIRST,
+ * TRAIL_KEY_ASK, TRAIL_KEY_ASK_FALLBACK or TRAIL_KEY_GIVE_UP (nothing, or somebody is at it). */
 enum trail_key_verdict trail_engine_key_question(const struct trail_client *client);
 /* The same, and from now on the caller is at it: it answers, or gives the question back. */
 enum trail_key_verdict trail_engine_key_take(struct trail_engine *engine,
                                              struct trail_client *client);
 void trail_engine_key_give_back(struct trail_engine *engine, struct trail_client *client);
-/* The answer was taken by the keyring, or there is none. */
+/* The answer was taken by the keyring; or there is none, and `problem` says why. */
 void trail_engine_key_answered(struct trail_engine *engine, struct trail_client *client,
-                               int64_t now_us);
+                               const char *problem, int64_t now_us);
 /* Nobody is left who could ask the client's functions. */
 void trail_engine_key_deaf(struct trail_engine *engine, struct trail_client *client,
                            int64_t now_us);

@@ -1,5 +1,6 @@
 #include "engine/guest.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -13,6 +14,7 @@ struct trail_guest {
   struct trail_events events;
   enum trail_key_verdict question; /* GIVE_UP: none that nobody has taken */
   enum trail_key_verdict taken;
+  struct trail_guest_problem problem;
   unsigned live;
   uint64_t closer;
 };
@@ -120,9 +122,11 @@ void trail_guest_give_question_back(struct trail_client *client) {
   trail_desk_unlock();
 }
 
-void trail_guest_forget_question(struct trail_client *client) {
+void trail_guest_answer_question(struct trail_client *client, const char *problem) {
+  struct trail_guest *guest = client->guest;
   trail_desk_lock();
-  client->guest->taken = TRAIL_KEY_GIVE_UP;
+  guest->taken = TRAIL_KEY_GIVE_UP;
+  snprintf(guest->problem.text, sizeof guest->problem.text, "%s", problem ? problem : "");
   trail_desk_unlock();
 }
 
@@ -205,6 +209,12 @@ bool trail_guest_asks(struct trail_client *client) {
   bool asks = client->guest->question != TRAIL_KEY_GIVE_UP;
   trail_desk_unlock();
   return asks;
+}
+
+void trail_guest_read_problem(struct trail_client *client, struct trail_guest_problem *problem) {
+  trail_desk_lock();
+  *problem = client->guest->problem;
+  trail_desk_unlock();
 }
 
 uint64_t trail_guest_count_down(struct trail_client *client) {

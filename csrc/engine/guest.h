@@ -47,7 +47,8 @@ bool trail_guest_first_event(struct trail_client *client, struct trail_event *ev
 void trail_guest_end_event(struct trail_client *client, uint64_t dropped);
 enum trail_key_verdict trail_guest_take_question(struct trail_client *client);
 void trail_guest_give_question_back(struct trail_client *client);
-void trail_guest_forget_question(struct trail_client *client); /* it was answered */
+/* It was answered, or not, as `problem` tells (NULL: it was). */
+void trail_guest_answer_question(struct trail_client *client, const char *problem);
 /* Whether there is an event or a question that nobody has taken. */
 bool trail_guest_has_news(struct trail_client *client);
 
@@ -64,6 +65,11 @@ uint64_t trail_guest_closer(struct trail_client *client);
 bool trail_guest_note(struct trail_client *client, int64_t now_us);
 void trail_guest_put_question(struct trail_client *client, enum trail_key_verdict question);
 bool trail_guest_asks(struct trail_client *client); /* nobody has taken the question yet */
+/* Why the latest answer was none; an empty text: it was one. */
+struct trail_guest_problem {
+  char text[256];
+};
+void trail_guest_read_problem(struct trail_client *client, struct trail_guest_problem *problem);
 /* One less: whom to poke because it was the last, or 0. */
 TRAIL_MUST_USE uint64_t trail_guest_count_down(struct trail_client *client);
 

@@ -80,7 +80,21 @@ enum trail_status trail_keyring_set(struct trail_keyring *keyring, enum trail_ke
   trail_memory_free(keyring->name);
   keyring->name = NULL;
   keyring->source = source;
+  if (!function) keyring->asks = false;
   return TRAIL_OK;
+}
+
+void trail_keyring_use_function(struct trail_keyring *keyring) {
+  keyring->asks = true;
+  keyring->good_until_us = 0;
+}
+
+void trail_keyring_keep_until(struct trail_keyring *keyring, int64_t until_us) {
+  keyring->good_until_us = until_us;
+}
+
+bool trail_keyring_asks_first(const struct trail_keyring *keyring, int64_t now_us) {
+  return keyring->asks && now_us >= keyring->good_until_us;
 }
 
 enum trail_status trail_keyring_use_environment(struct trail_keyring *keyring, const char *variable,

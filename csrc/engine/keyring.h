@@ -1,5 +1,7 @@
 /* A client's keys: where the current one comes from, and what to do when it is rejected.
  *
+ * A function that gives the key is asked before the first call, and again when what it gave has
+ * expired.
  * A file is looked at once a second at most and read again when it changed; what cannot be read any
  * more leaves the last key in place (a worker that dropped its privileges keeps working). After a
  * 401 comes, in this order: a key that somebody has put in place meanwhile, the source read once
@@ -26,9 +28,10 @@ enum trail_key_source {
       TRAIL_KEY_SOURCE_COUNT
 };
 
-/* What to do after a 401. */
+/* What to do before a call (the first of these) or after a 401. */
 enum trail_key_verdict {
   TRAIL_KEY_GIVE_UP,
+  TRAIL_KEY_ASK_FIRST,   /* the function key has to be asked: there is none, or it has expired */
   TRAIL_KEY_RETRY,       /* another key is in place */
   TRAIL_KEY_ASK,         /* the function key has to be asked, */
   TRAIL_KEY_ASK_FALLBACK /* or the function fallback_key, and the question put again */
@@ -39,8 +42,10 @@ struct trail_keyring {
   char *name; /* the file's path or the variable's name; NULL otherwise */
   struct trail_key current;
   struct trail_key other;
-  bool swapped;       /* the current key is the one given as fallback_key */
-  bool fallback_asks; /* fallback_key is a function */
+  bool asks;             /* the key is what a function gives, */
+  int64_t good_until_us; /* and what it gave is good until then; 0: it has given nothing yet */
+  bool swapped;          /* the current key is the one given as fallback_key */
+  bool fallback_asks;    /* fallback_key is a function */
   bool unproven;
   unsigned stage; /* of the present rejection, see keyring.c */
   int64_t gave_up_us;
@@ -63,6 +68,13 @@ TRAIL_MUST_USE enum trail_status trail_keyring_use_file(struct trail_keyring *ke
 TRAIL_MUST_USE enum trail_status trail_keyring_set_fallback(struct trail_keyring *keyring,
                                                             struct trail_slice key,
                                                             struct trail_key_fault *fault);
+
+/* From now on a function gives the key; its first answer is yet to come. */
+void trail_keyring_use_function(struct trail_keyring *keyring);
+/* What the function has given is good until then. */
+void trail_keyring_keep_until(struct trail_keyring *keyring, int64_t until_us);
+/* Whether the function is to be asked before a call. */
+bool trail_keyring_asks_first(const struct trail_keyring *keyring, int64_t now_us);
 
 /* Before a request: looks at the file when a second has passed. The line is borrowed; NULL: none.
  */

@@ -3,6 +3,13 @@
 #include "engine/engine.h"
 #include "engine/note.h"
 
+/* What the function key said before a call: a key, or why none. */
+struct first_answer {
+  const char *problem; /* NULL: it is in the keyring */
+};
+
+#define DEAF "the function key cannot be asked any more: its client was let go of"
+
 /* ---- the question ---------------------------------------------------------------------------- */
 
 static void ask(struct trail_engine *engine, struct trail_client *client,
@@ -42,10 +49,8 @@ void trail_engine_key_give_back(struct trail_engine *engine, struct trail_client
 static enum trail_key_verdict rejected(struct trail_call *call, int64_t now_us) {
   struct trail_client *client = call->client;
   enum trail_key_verdict verdict;
-  do
-    verdict = trail_keyring_rejected(&client->keyring, call->authorization, now_us);
-  while (client->key_wait.deaf &&
-         (verdict == TRAIL_KEY_ASK || verdict == TRAIL_KEY_ASK_FALLBACK));
+  do verdict = trail_keyring_rejected(&client->keyring, call->authorization, now_us);
+  while (client->key_wait.deaf && (verdict == TRAIL_KEY_ASK || verdict == TRAIL_KEY_ASK_FALLBACK));
   return verdict;
 }
 
@@ -80,16 +85,35 @@ bool trail_rotation_continues(struct trail_engine *engine, struct trail_call *ca
   return true;
 }
 
+static void fail_for_want_of_key(struct trail_engine *engine, struct trail_call *call,
+                                 const char *problem, int64_t now_us) {
+  bool late = now_us >= call->deadline_at_us; /* the function may have taken its time */
+  if (late) call->limit = TRAIL_LIMIT_DEADLINE;
+  trail_answer_say(&call->answer, late ? "timed out waiting for the function key" : problem);
+  trail_life_fail(engine, call, late ? TRAIL_TIMEOUT : TRAIL_CONFIG, now_us);
+}
+
+/* What the function said before a first attempt, it said for all who wait for that. */
+static void go_on(struct trail_engine *engine, struct trail_call *call,
+                  const struct first_answer *first, int64_t now_us) {
+  if (first && (first->problem || now_us >= call->deadline_at_us)) {
+    fail_for_want_of_key(engine, call, first->problem, now_us);
+    return;
+  }
+  call->provided = call->provided || first;
+  trail_life_enter(engine, call, TRAIL_CALL_QUEUED, call->deadline_at_us);
+}
+
 /* Everybody who waits for a key looks again how things stand: the rejected ask for another key,
- * which may end them, the others line up. */
+ * which may end them, the others line up. `first`: what came of TRAIL_KEY_ASK_FIRST, or NULL. */
 static void release_waiting(struct trail_engine *engine, struct trail_client *client,
-                            int64_t now_us) {
+                            const struct first_answer *first, int64_t now_us) {
   size_t count = 0; /* those who are there now: some may line up here again */
   for (struct trail_call *call = client->key_wait.first; call; call = call->lane_next) count++;
   for (struct trail_call *call; count-- && (call = client->key_wait.first);) {
     engine->released = true;
     if (call->answer.head.status != 401) {
-      trail_life_enter(engine, call, TRAIL_CALL_QUEUED, call->deadline_at_us);
+      go_on(engine, call, first, now_us);
     } else if (!trail_rotation_continues(engine, call, now_us)) {
       trail_life_finish(engine, call, TRAIL_UNAUTHORIZED, now_us);
     }
@@ -103,27 +127,44 @@ void trail_rotation_learn(struct trail_engine *engine, struct trail_call *call, 
   trail_keyring_accepted(&client->keyring, call->authorization);
   if (client->key_wait.trial != call) return;
   client->key_wait.trial = NULL;
-  release_waiting(engine, client, now_us);
+  release_waiting(engine, client, NULL, now_us);
+}
+
+bool trail_rotation_asks_first(const struct trail_call *call) {
+  return call->client->key_wait.asking == TRAIL_KEY_ASK_FIRST && call->answer.head.status != 401;
 }
 
 void trail_engine_key_answered(struct trail_engine *engine, struct trail_client *client,
-                               int64_t now_us) {
+                               const char *problem, int64_t now_us) {
+  struct first_answer first = {problem};
+  bool was_first = client->key_wait.asking == TRAIL_KEY_ASK_FIRST;
   engine->due = true;
   trail_rotation_withdraw(engine, client);
-  release_waiting(engine, client, now_us);
+  release_waiting(engine, client, was_first ? &first : NULL, now_us);
 }
 
 void trail_engine_key_deaf(struct trail_engine *engine, struct trail_client *client,
                            int64_t now_us) {
   client->key_wait.deaf = true;
   if (client->key_wait.asking != TRAIL_KEY_GIVE_UP)
-    trail_engine_key_answered(engine, client, now_us);
+    trail_engine_key_answered(engine, client, DEAF, now_us);
 }
 
-static bool must_wait(struct trail_call *call, int64_t now_us) {
+static bool is_first_to_ask(const struct trail_call *call, int64_t now_us) {
+  return !call->provided && call->attempts == 0 && !call->client->key_wait.deaf &&
+         trail_keyring_asks_first(&call->client->keyring, now_us);
+}
+
+static bool must_wait(struct trail_engine *engine, struct trail_call *call, int64_t now_us) {
   struct trail_client *client = call->client;
   struct trail_key_wait *wait = &client->key_wait;
+  bool needs_none = call->provided || call->attempts > 0;
+  if (wait->asking == TRAIL_KEY_ASK_FIRST && needs_none) return false;
   if (wait->asking != TRAIL_KEY_GIVE_UP) return true;
+  if (is_first_to_ask(call, now_us)) {
+    ask(engine, client, TRAIL_KEY_ASK_FIRST);
+    return true;
+  }
   (void)trail_keyring_authorization(&client->keyring, now_us); /* may find a new file */
   if (!client->keyring.unproven) return false;
   if (!wait->trial) wait->trial = call;
@@ -131,7 +172,12 @@ static bool must_wait(struct trail_call *call, int64_t now_us) {
 }
 
 bool trail_rotation_holds(struct trail_engine *engine, struct trail_call *call, int64_t now_us) {
-  if (!must_wait(call, now_us)) return false;
+  const struct trail_client *client = call->client;
+  if (client->key_wait.deaf && client->keyring.asks && !client->keyring.current.line) {
+    fail_for_want_of_key(engine, call, DEAF, now_us);
+    return true;
+  }
+  if (!must_wait(engine, call, now_us)) return false;
   await_key(engine, call);
   return true;
 }
@@ -140,5 +186,5 @@ void trail_rotation_end(struct trail_engine *engine, struct trail_call *call, in
   struct trail_client *client = call->client;
   if (client->key_wait.trial != call) return;
   client->key_wait.trial = NULL;
-  release_waiting(engine, client, now_us);
+  release_waiting(engine, client, NULL, now_us);
 }

@@ -9,7 +9,7 @@
 
 #include "engine/life.h"
 
-/* Must the call wait for a key before it may begin? It then does. */
+/* Must the call wait for a key before it may begin? It then does, or ends where none can come. */
 bool trail_rotation_holds(struct trail_engine *engine, struct trail_call *call, int64_t now_us);
 
 /* An answer came that says something of the key it was asked with. */
@@ -17,6 +17,9 @@ void trail_rotation_learn(struct trail_engine *engine, struct trail_call *call, 
 
 /* The call was answered by a 401. True: it goes on with another key, or waits for one. */
 bool trail_rotation_continues(struct trail_engine *engine, struct trail_call *call, int64_t now_us);
+
+/* Whether the call waits for the function key before its first attempt. */
+bool trail_rotation_asks_first(const struct trail_call *call);
 
 /* Nobody needs the answer of a function any more. */
 void trail_rotation_withdraw(struct trail_engine *engine, struct trail_client *client);

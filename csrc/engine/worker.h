@@ -59,12 +59,13 @@ void trail_worker_lose(uint64_t waiter);
 void trail_worker_close_client(struct trail_client *client);
 TRAIL_MUST_USE enum trail_status trail_worker_set_key(struct trail_client *client,
                                                       enum trail_key_source source,
-                                                      struct trail_slice key,
+                                                      struct trail_slice key, int64_t until_us,
                                                       struct trail_key_fault *fault);
+TRAIL_MUST_USE enum trail_status trail_worker_use_function(struct trail_client *client);
 TRAIL_MUST_USE enum trail_status trail_worker_set_fallback(struct trail_client *client,
                                                            struct trail_slice key,
                                                            struct trail_key_fault *fault);
-void trail_worker_key_answered(struct trail_client *client);
+void trail_worker_key_answered(struct trail_client *client, const char *problem);
 void trail_worker_key_deaf(struct trail_client *client);
 
 /* Whether this is the child of a fork, and the thread the parent's; and ends here what was its. */

@@ -138,21 +138,28 @@ void trail_worker_close_client(struct trail_client *client) {
   send_client(client, TRAIL_ERRAND_CLOSE);
 }
 
-void trail_worker_key_answered(struct trail_client *client) {
-  trail_guest_forget_question(client);
+void trail_worker_key_answered(struct trail_client *client, const char *problem) {
+  trail_guest_answer_question(client, problem);
   send_client(client, TRAIL_ERRAND_ANSWERED);
 }
 
 void trail_worker_key_deaf(struct trail_client *client) { send_client(client, TRAIL_ERRAND_DEAF); }
 
-static enum trail_status send_key(struct trail_client *client, enum trail_errand_kind kind,
-                                  enum trail_key_source source, const char *label,
-                                  struct trail_slice key, struct trail_key_fault *fault) {
+static struct trail_key_errand *new_change(struct trail_client *client,
+                                           enum trail_key_source source) {
   struct trail_key_errand *change = trail_memory_zalloc(1, sizeof *change);
-  if (!change) return TRAIL_NO_MEMORY;
+  if (!change) return NULL;
   change->client = trail_client_retain(client);
   change->source = source;
-  enum trail_status status = trail_key_adopt(&change->key, key, label, NULL, fault);
+  return change;
+}
+
+static enum trail_status send_key(struct trail_key_errand *change, enum trail_errand_kind kind,
+                                  const char *label, struct trail_slice key,
+                                  struct trail_key_fault *fault) {
+  if (!change) return TRAIL_NO_MEMORY;
+  enum trail_status status =
+      label ? trail_key_adopt(&change->key, key, label, NULL, fault) : TRAIL_OK;
   if (status != TRAIL_OK) {
     trail_worker_orders_free_key(change);
     return status;
@@ -163,13 +170,22 @@ static enum trail_status send_key(struct trail_client *client, enum trail_errand
 }
 
 enum trail_status trail_worker_set_key(struct trail_client *client, enum trail_key_source source,
-                                       struct trail_slice key, struct trail_key_fault *fault) {
+                                       struct trail_slice key, int64_t until_us,
+                                       struct trail_key_fault *fault) {
   bool function = source == TRAIL_KEY_FUNCTION;
-  return send_key(client, TRAIL_ERRAND_KEY, source,
-                  function ? "the key returned by function key" : "key", key, fault);
+  struct trail_key_errand *change = new_change(client, source);
+  if (change) change->until_us = until_us;
+  return send_key(change, TRAIL_ERRAND_KEY, function ? "the key returned by function key" : "key",
+                  key, fault);
+}
+
+enum trail_status trail_worker_use_function(struct trail_client *client) {
+  return send_key(new_change(client, TRAIL_KEY_FUNCTION), TRAIL_ERRAND_KEY, NULL,
+                  trail_slice_text(""), NULL);
 }
 
 enum trail_status trail_worker_set_fallback(struct trail_client *client, struct trail_slice key,
                                             struct trail_key_fault *fault) {
-  return send_key(client, TRAIL_ERRAND_FALLBACK, TRAIL_KEY_OPTION, "fallback_key", key, fault);
+  return send_key(new_change(client, TRAIL_KEY_OPTION), TRAIL_ERRAND_FALLBACK, "fallback_key", key,
+                  fault);
 }

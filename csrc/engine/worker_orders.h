@@ -6,12 +6,13 @@
 
 #include "engine/worker_state.h"
 
-/* A key on its way: checked here, set there. */
+/* A key on its way: checked here, set there. Without a line: a function is to give it. */
 struct trail_key_errand {
   struct trail_errand errand;
   struct trail_client *client;
   enum trail_key_source source;
   struct trail_key key;
+  int64_t until_us; /* what a function gave is good until then */
 };
 
 /* With the desks' lock. One write ends a sleep, however many want it. */

@@ -8,16 +8,33 @@
 
 /* ---- errands --------------------------------------------------------------------------------- */
 
+static void set_key(struct trail_keyring *keyring, const struct trail_key_errand *change) {
+  struct trail_key_fault unsaid; /* it was found good before */
+  if (!change->key.line) {
+    trail_keyring_use_function(keyring);
+    return;
+  }
+  (void)!trail_keyring_set(keyring, change->source, trail_key_of(change->key.line), &unsaid);
+  trail_keyring_keep_until(keyring, change->until_us);
+}
+
 static void change_key(struct trail_key_errand *change, bool fallback) {
   struct trail_keyring *keyring = &change->client->keyring;
-  struct trail_slice key = trail_key_of(change->key.line);
-  struct trail_key_fault unsaid; /* it was found good before */
+  struct trail_key_fault unsaid;
   if (fallback)
-    (void)!trail_keyring_set_fallback(keyring, key, &unsaid);
+    (void)!trail_keyring_set_fallback(keyring, trail_key_of(change->key.line), &unsaid);
   else
-    (void)!trail_keyring_set(keyring, change->source, key, &unsaid);
+    set_key(keyring, change);
   trail_guest_note(change->client, trail_clock_boot_us());
   trail_worker_orders_free_key(change);
+}
+
+static void take_answer(struct trail_client *client, int64_t now_us) {
+  struct trail_guest_problem problem;
+  trail_guest_read_problem(client, &problem);
+  trail_engine_key_answered(trail_worker.engine, client, problem.text[0] ? problem.text : NULL,
+                            now_us);
+  trail_client_release(client);
 }
 
 static void submit(struct trail_call *call, int64_t at_us) {
@@ -123,8 +140,7 @@ void trail_worker_turn_perform(enum trail_errand_kind kind, void *subject, int64
       change_key(subject, kind == TRAIL_ERRAND_FALLBACK);
       break;
     case TRAIL_ERRAND_ANSWERED:
-      trail_engine_key_answered(trail_worker.engine, subject, now_us);
-      trail_client_release(subject);
+      take_answer(subject, now_us);
       break;
     case TRAIL_ERRAND_DEAF:
       trail_engine_key_deaf(trail_worker.engine, subject, now_us);

@@ -85,10 +85,9 @@ end
 ---@param client table
 ---@param parts { method: string, path: string, query?: table|string, body?: any }
 ---@param settings? table  of options.call
----@param spent? number  seconds of its deadline that it has waited for a key
 ---@return userdata|nil handle
 ---@return trailmark.Error|nil
-function call.start(client, method, path, query, body, settings, spent)
+function call.start(client, method, path, query, body, settings)
   local bytes, headers, content_type, problem
   if body ~= nil or settings and (settings.content_type or settings.headers) then
     bytes, content_type, problem = body_of(body, settings)
@@ -96,7 +95,7 @@ function call.start(client, method, path, query, body, settings, spent)
     headers = headers_of(client, settings, content_type)
   end
   local handle, subject, value, text =
-    client.handle:start(method, path, query, bytes, headers, settings, spent)
+    client.handle:start(method, path, query, bytes, headers, settings)
   if handle then return handle end
   if not subject then return nil, call.unsent(value, text, method, path) end
   return nil, argument(refusal(subject, value, text), method, path)
@@ -107,6 +106,7 @@ end
 local function failed(client, handle, body, decode)
   local fields = handle:failure()
   if client._key.problem then fields.key_problem = client._key.problem end
+  if fields.kind == "config" and client._key:asks() then fields.option = "key_function" end
   if body and body ~= "" then
     local value
     if decode ~= false then value = json.decode(body) end
@@ -145,7 +145,8 @@ end
 
 -- A signal comes back to Lua at once, where its handler runs, and so does whatever else Lua has to
 -- do meanwhile.
-local function block(handle)
+local function block(client, handle)
+  client._key:relieve()
   pump.serve()
   while handle:wait() ~= true do pump.between() end
   events.deliver()
@@ -169,7 +170,7 @@ function call.wait(client, handle, adapter, token)
   if adapter then
     ok, problem = place.try(suspend, client, handle, adapter, token)
   else
-    ok, problem = pcall(block, handle)
+    ok, problem = pcall(block, client, handle)
   end
   if ok then return end
   handle:cancel()

@@ -136,7 +136,6 @@ local function new(opts)
     _key = source,
     _loop = settings.loop,
     _concurrency = settings.concurrency,
-    _deadline = settings.deadline,
     _events = events.open(handle, settings),
   }, Client)
 end
@@ -184,11 +183,7 @@ function Client:_begin(method, path, query, body, settings)
     local settled, fault = settle(self, method, path)
     if not settled then return nil, fault end
   end
-  local deadline = settings and settings.deadline or self._deadline
-  local ready, problem, spent = self._key:ready(method, path, self, deadline)
-  if self._closed then return nil, closed(method, path) end -- by the key function
-  if not ready then return nil, problem end
-  return call.start(self, method, path, query, body, settings, spent)
+  return call.start(self, method, path, query, body, settings)
 end
 
 local function perform(self, level, method, path, query, body, settings)
@@ -299,7 +294,8 @@ end
 
 -- Side by side ------------------------------------------------------------------------------------
 
---- Starts a call and returns at once, but for what a function that gives the key takes.
+--- Starts a call and returns at once. A function that gives the key is called later, by whoever
+-- waits or by the loop.
 -- With a callback it lives until it is done; without one, whoever drops it cancels it while it is
 -- unsent, and lets it run on once it is in flight.
 ---@param spec trailmark.Request
@@ -460,6 +456,7 @@ local function drain(self, seconds, adapter, token)
   local over, handle = core.now() + seconds, self.handle
   if not adapter then
     handle:announce_all()
+    self._key:relieve()
     pump.serve()
     while handle:live() > 0 and core.wait(over - core.now()) ~= false do pump.between() end
     return

@@ -111,6 +111,7 @@ local function take(self)
 end
 
 local function block(self, at)
+  self.client._key:relieve()
   pump.serve()
   local over = false
   while not over and self.ended.count == 0 do

@@ -1,8 +1,9 @@
 --- Where a client's keys come from: an option, the environment, a file, or a function.
 --
--- The core holds the keys and decides which one to use; here it is given them. A function is asked
--- at the first call that needs a key, when what it returned has expired, and after a 401; it runs
--- in the caller's coroutine, one at a time.
+-- The core holds the keys and decides which one to use; here it is given them. It asks a question
+-- where a function has to be called: before the first call, when what the function returned has
+-- expired, and after a 401. Calls wait for the answer in the core; of those who wait for them one
+-- calls the function, in its own coroutine, one at a time.
 
 local core = require "trailmark.core"
 local errors = require "trailmark.errors"
@@ -10,7 +11,6 @@ local is_interruption = require "trailmark.interruption"
 local place = require "trailmark.place"
 local printable = require "trailmark.printable"
 local pump = require "trailmark.pump"
-local waiter = require "trailmark.waiter"
 
 local Key = {}
 Key.__index = Key
@@ -54,12 +54,12 @@ function key.open(handle, settings)
   local asking = setmetatable({}, { __mode = "k" }) -- by coroutine
   local source = setmetatable({
     handle = handle, ask = {}, asking = asking, waiters = setmetatable({}, { __mode = "k" }),
-    elected = weak(), fetching = weak(), problem = false, taken = false, first = false,
-    look_at = false,
+    elected = weak(), problem = false, taken = false, look_at = false, alarm = false,
   }, Key)
   local ok, why = true, nil
   if type(settings.key) == "function" then
     source.ask.key = settings.key
+    handle:use_key_function()
   else
     ok, why = give_first(handle, settings)
   end
@@ -74,9 +74,9 @@ end
 function Key:set(new)
   self.problem = false
   if type(new) == "function" then
-    self.ask.key, self.expires, self.has = new, nil, nil
+    self.ask.key = new
     pump.tend(self)
-    return true
+    return self.handle:use_key_function()
   end
   local ok, why = self.handle:set_key(new)
   if not ok then return nil, config(why, "key") end
@@ -132,115 +132,68 @@ end
 local function renew(self, why)
   local given, problem, expires_in = asked(self, "key", why)
   if not given then return nil, problem end
-  local ok, fault = self.handle:set_key(given, "function")
-  if not ok then return nil, fault end
-  self.has = true
-  self.expires = type(expires_in) == "number" and core.now() + expires_in or nil
-  return true
+  return self.handle:set_key(given, "function", type(expires_in) == "number" and expires_in or nil)
 end
 
--- Before a call -----------------------------------------------------------------------------------
+-- The question ------------------------------------------------------------------------------------
 
-local function has_key(self)
-  return not self.ask.key or self.has and (not self.expires or core.now() < self.expires)
-end
-
-local function wake_first(self)
-  local first = self.first
-  self.first = false
-  for i = 1, first and #first or 0 do first[i]:wake() end
-end
-
-local function renew_first(self)
-  local mine = {} -- gone with this coroutine, should that be dropped while it is in the function
-  self.fetching[1] = mine
-  self.first_wait, self.look_first = FIRST_LOOK, core.now() + FIRST_LOOK
-  local fine, ok, problem = pcall(renew, self, "first")
-  if self.fetching[1] == mine then self.fetching[1] = false end
-  wake_first(self)
-  pass_on(self)
-  if not fine then error(ok, 0) end
-  return ok, problem
-end
-
---- A host may have ended the coroutine that is in the function: that shows once it is collected.
-local function look_after_first(self)
-  if core.now() < self.look_first then return end
-  self.first_wait = self.first_wait * 2
-  self.look_first = core.now() + self.first_wait
-  collectgarbage()
-end
-
---- Another coroutine is in the function: its answer is good for this one, too.
-local function wait_for_first(self, adapter, token, over)
-  local me = waiter.new(adapter, token)
-  self.first = self.first or {}
-  table.insert(self.first, me)
-  local ok, problem = me:wait(math.min(over, self.look_first))
-  if not ok then error(problem, 0) end
-  look_after_first(self)
-end
-
-local function ready(self, client, over)
-  while self.fetching[1] and not has_key(self) do
-    local adapter, token = place.here(client, 3)
-    if not adapter then break end
-    if core.now() >= over then return nil, "timeout" end
-    wait_for_first(self, adapter, token, over)
+local function fetch(self, which)
+  if which == "fallback" then
+    if not self.ask.fallback then return true end
+    local given, problem = asked(self, "fallback", "unauthorized")
+    if not given then return nil, problem end
+    return self.handle:set_fallback(given)
   end
-  if has_key(self) then return true end
-  local ok, problem = renew_first(self)
-  return ok, "config", problem
+  if not self.ask.key then return true end -- a string has taken its place meanwhile
+  return renew(self, which == "first" and "first" or "unauthorized")
 end
 
---- Makes sure that the core has a key before a call starts.
----@param method string  of the call that needs it
----@param path string
----@param client table
----@param deadline number  seconds for the call, this wait included
----@return true|nil
----@return trailmark.Error|nil
----@return number|nil spent  seconds that this took
-function Key:ready(method, path, client, deadline)
-  if not self.ask.key then return true end -- a string
-  if has_key(self) then return true end
-  local began = core.now()
-  local ok, kind, problem = ready(self, client, began + deadline)
-  local spent = core.now() - began
-  if ok then return true, nil, spent end
-  local late = kind == "timeout"
-  return nil, errors.new {
-    kind = kind, message = late and "timed out waiting for the function key" or problem,
-    option = not late and "key_function" or nil, method = method, path = path,
-    outcome = "not_sent", limit = late and "deadline" or nil, seconds = late and deadline or nil,
-    elapsed = spent, retryable = late,
-  }
+local function unset_alarm(self)
+  if self.alarm then pump.unset_alarm(self.alarm) end
+  self.alarm = false
 end
 
--- After a 401 -------------------------------------------------------------------------------------
-
---- Answers the engine's question after a 401. What went wrong is kept for the error that follows.
----@param which "key"|"fallback"
-function Key:answer(which)
-  local ok, problem = self.ask[which] == nil, nil -- true: a string has taken its place meanwhile
-  if not ok and which == "key" then
-    ok, problem = renew(self, "unauthorized")
-  elseif not ok then
-    local given
-    given, problem = asked(self, "fallback", "unauthorized")
-    if given then ok, problem = self.handle:set_fallback(given) end
+--- Answers the engine's question: a key before a call, or after a 401. What went wrong then is kept
+-- for the error that follows.
+---@param which "first"|"key"|"fallback"
+---@param seat table  of the one who was elected; another may have been since
+function Key:answer(which, seat)
+  if self.elected[1] ~= seat then return end
+  seat.thread = current()
+  local ok, problem = fetch(self, which)
+  if self.elected[1] == seat then
+    if which ~= "first" then self.problem = not ok and problem end
+    self.elected[1], self.taken, self.look_at = false, false, false -- it is not given back
+    self.handle:key_answered(not ok and problem or nil)
+    unset_alarm(self)
   end
-  self.problem = not ok and problem
-  self.elected[1], self.taken, self.look_at = false, false, false -- it is not given back
-  self.handle:key_answered()
   pass_on(self)
 end
 
---- Somebody else is to see to the question, or the next turn.
+--- Somebody else is to see to the question, or the next turn. There may be no memory to say so:
+-- then it is said once more.
 local function give_back(self)
   if not self.taken or self.elected[1] then return end
-  self.taken, self.look_at = false, false
   self.handle:give_question_back()
+  self.taken, self.look_at = false, false
+end
+
+local function thread_of(seat)
+  return seat.thread or seat.waiting and seat.waiting.thread
+end
+
+--- Before this coroutine blocks: whoever is in the function, and would have to be resumed to go on,
+-- is not waited for.
+function Key:relieve()
+  local seat = self.elected[1]
+  if not self.taken then return end
+  if seat and not place.is_active(thread_of(seat)) then self.elected[1] = false end
+  give_back(self)
+end
+
+--- Whether there is a function to be asked.
+function Key:asks()
+  return next(self.ask) ~= nil
 end
 
 --- A coroutine that waits for a call of the client: it may be asked to call the function. It holds
@@ -262,23 +215,17 @@ function Key:leave(seat)
   give_back(self)
 end
 
-local function elect(self, which)
-  for seat in pairs(self.waiters) do
-    if seat.waiting:ask(which) then
-      self.elected[1] = seat
-      self:watch_over()
-      return true
-    end
-  end
-  return false
-end
+-- A host may end a coroutine behind our back, and a program close its own (coroutine.close, on
+-- 5.4). From time to time somebody looks whether the elected one still lives: that shows once it is
+-- collected, if not before. Where coroutines wait at a doorbell, they look; elsewhere an alarm.
 
---- Where the host may end a coroutine behind our back, the others look from time to time whether
--- the elected one still lives; that shows once it is collected.
-function Key:watch_over()
-  if not next(self.waiters).waiting.look then return end
+local function watch_over(self, home)
   self.wait, self.look_at = FIRST_LOOK, core.now() + FIRST_LOOK
-  for seat in pairs(self.waiters) do seat.waiting:look() end
+  if home and home.porter then
+    for seat in pairs(self.waiters) do seat.waiting:look() end
+  elseif not self.alarm then
+    self.alarm = pump.set_alarm(self.look_at, self)
+  end
 end
 
 local function look_after(self)
@@ -286,6 +233,36 @@ local function look_after(self)
   self.wait = self.wait * 2
   self.look_at = core.now() + self.wait
   collectgarbage()
+end
+
+-- In nginx this is not to be asked: another request's coroutine looks dead to it.
+local function is_dead(seat)
+  local thread = seat and thread_of(seat)
+  return type(thread) == "thread" and coroutine.status(thread) == "dead"
+end
+
+--- The alarm rings.
+function Key:wake()
+  self.alarm = false
+  if not self.taken then return end
+  local seat = self.elected[1]
+  if is_dead(seat) then
+    self.elected[1] = false
+    if seat.waiting then seat.waiting:forsake() end
+  end
+  look_after(self)
+  give_back(self)
+  if self.taken then self.alarm = pump.set_alarm(self.look_at, self) end
+end
+
+local function elect(self, which)
+  for seat in pairs(self.waiters) do
+    if seat.waiting:ask(which) then
+      self.elected[1] = seat
+      return true
+    end
+  end
+  return false
 end
 
 local function no_longer(self, elected)
@@ -304,7 +281,7 @@ local function answer_apart(self, which, home)
   local mine = { began = false, is_held = false }
   local function run()
     mine.began = true
-    self:answer(which)
+    self:answer(which, mine)
     mine.is_held = true -- until here
   end
   local function report(problem)
@@ -320,7 +297,7 @@ end
 
 local function answer_here(self, which)
   local mine = {}
-  local ok, problem = pcall(as_elected, self, mine, self.answer, self, which)
+  local ok, problem = pcall(as_elected, self, mine, self.answer, self, which, mine)
   no_longer(self, mine)
   if not ok then error(problem, 0) end
 end
@@ -329,6 +306,7 @@ local function tend(self, in_turn, home)
   local which = self.handle:take_question()
   if not which then return end
   self.taken = true
+  if in_turn then watch_over(self, home) end
   if in_turn and elect(self, which) then return end
   if home then answer_apart(self, which, home) else answer_here(self, which) end
 end

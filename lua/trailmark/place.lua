@@ -48,6 +48,15 @@ end
 ---@return thread|"main"
 place.current = current
 
+--- Whether it runs, or has called what runs. Any other has to be resumed to go on.
+---@param thread thread|"main"|false|nil
+---@return boolean
+function place.is_active(thread)
+  if type(thread) ~= "thread" then return thread == "main" end
+  local status = coroutine.status(thread)
+  return status == "running" or status == "normal"
+end
+
 local function ask(me, f, ...)
   asking[me] = (asking[me] or 0) + 1
   return f(...)

@@ -94,14 +94,9 @@ tasks.untold = tasks.untold or false           -- an ended call's number, while 
 local blocking, homed, ringing = tasks.blocking, tasks.homed, tasks.ringing
 local busy = common "pump.busy" -- the coroutines inside of `turn` and `serve`: turner, server
 busy.turner, busy.server = busy.turner or false, busy.server or false
-
---- Whether it is active. A callback that yields leaves `turn` or `serve` half done, and may never
--- be resumed: nobody waits for that.
-local function is_active(thread)
-  if type(thread) ~= "thread" then return thread == "main" end
-  local status = coroutine.status(thread)
-  return status == "running" or status == "normal"
-end
+-- A callback that yields leaves `turn` or `serve` half done, and may never be resumed: nobody waits
+-- for that.
+local is_active = place.is_active
 
 --- Runs a task soon: in its home's loop, or where the program blocks.
 ---@param task table
@@ -305,11 +300,11 @@ function pump.turn(home)
   if not ok then error(problem, 0) end
 end
 
---- What a coroutine runs that the doorbell has rung for.
-function pump.hear()
+--- What a coroutine of that home runs when the doorbell has rung for it.
+function pump.hear(home)
   pump.take_in()
   events.deliver()
-  tend(true)
+  tend(true, home)
 end
 
 local function run_blocking(me)

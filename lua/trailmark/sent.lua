@@ -29,12 +29,14 @@ local held = common "sent.held" -- those whose callback is to come
 local sent = {}
 
 --- To the worker's thread, which is woken now, for it may be long before anybody waits. Somebody
--- has to be rung where there is a callback to run, or a hook to tell.
+-- has to be rung where there is a callback to run, a hook to tell, or a function to ask for a key.
 local function give(self, home)
   pump.take_in()
-  if self.callback or self.client._events then
+  local has_ear = self.callback or self.client._events
+  if has_ear or self.client._key:asks() then
     if pump.announce(self.handle, self, home) then
-      self.minder = home.porter
+      self.porter = home.porter
+      if has_ear then self.minder = home.porter end
       home.porter:expect(self.handle)
     elseif self.callback then -- it has ended already: the thread does not wait for us
       pump.push(self, home)
@@ -175,11 +177,12 @@ local function suspended(self, adapter, token, at)
   self.waiters[me] = nil
   if not ok then error(problem, 0) end
   local done = self.ended or self.handle:done()
-  if not done then me:forgo(self.handle, self.minder or next(self.waiters)) end
+  if not done then me:forgo(self.handle, self.minder or next(self.waiters) or self.porter) end
   return done
 end
 
 local function blocked(self, at)
+  self.client._key:relieve()
   pump.serve()
   while not self:done() do
     local over = self.handle:wait(at and at - core.now()) == false

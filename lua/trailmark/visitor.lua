@@ -117,29 +117,29 @@ local function visit(self, at)
   self.adapter.sleep(self.shy)
 end
 
-local function answer(self)
+local function answer(self, seat)
   local which = self.question
   if not which then return end
-  self.source:answer(which)
+  self.source:answer(which, seat)
   self.question = nil
 end
 
-local function wait_once(self, at)
+local function wait_once(self, at, seat)
   self.waits = true
   local ok, problem = place.try(visit, self, at)
   self.waits = false
   if not ok then return false, problem end
   self.hears = true
-  pump.hear()
+  pump.hear(pump.home(self.adapter))
   self.hears = false
-  answer(self)
+  answer(self, seat)
   self.turn_began = core.now()
   return true
 end
 
-local function wait(self, at)
+local function wait(self, at, seat)
   while not self.woken and not (at and core.now() >= at) do
-    local ok, problem = wait_once(self, at)
+    local ok, problem = wait_once(self, at, seat)
     if not ok then return false, problem end
   end
   return true
@@ -147,7 +147,7 @@ end
 
 local function with_seat(self, f, at)
   local seat = self.source and self.source:join(self)
-  local ok, problem = f(self, at)
+  local ok, problem = f(self, at, seat)
   if seat then self.source:leave(seat) end
   return ok, problem
 end

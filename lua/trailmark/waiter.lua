@@ -61,15 +61,21 @@ end
 
 --- Nothing is under way for it any more.
 local function release(self)
-  if held[self] then
-    held[self] = nil
-    if self.seat then self.source:leave(self.seat) end
-  end
+  local seat = held[self] and self.seat
+  held[self] = nil
   if self.alarm then pump.unset_alarm(self.alarm) end
   self.alarm = false
-  if not self.entered then return end
-  self.entered = false
-  pump.leave(self.home)
+  if self.entered then
+    self.entered = false
+    pump.leave(self.home)
+  end
+  if seat then self.source:leave(seat) end
+end
+
+--- Its coroutine was closed inside of a function that gives a key.
+function Waiter:forsake()
+  self.woken = true
+  release(self)
 end
 
 --- The task. Once it is woken it is its host's alone: where that has dropped the coroutine, nothing
@@ -98,7 +104,7 @@ local function suspend(self)
 end
 
 local function answer(self)
-  self.source:answer(self.question)
+  self.source:answer(self.question, self.seat)
 end
 
 local function wait(self)

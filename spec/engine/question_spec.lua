@@ -1,4 +1,5 @@
--- The question for a key after a 401: it is taken by one, may be given back, and ends when nobody is left.
+-- The question for a key, before a call or after a 401: it is taken by one, may be given back, and ends when
+-- nobody is left.
 
 local testing = require("trailmark_testing").engine
 local boot_us = require("trailmark_testing").clock.boot_us
@@ -152,6 +153,121 @@ describe("a client that nobody can ask any more", function()
       assert.equal("Authorization: Bearer good-key", engine:attempts()[1].authorization)
       serve_all()
       assert.equal("ok", calls[1]:look().result)
+    end
+  end)
+end)
+
+describe("a client whose key a function gives", function()
+  before_each(function()
+    client = testing.client { backoff_base = 0, backoff_cap = 0 }
+    client:use_function()
+  end)
+
+  local function submitted(count, spec, now)
+    local calls = {}
+    for i = 1, count do
+      calls[i] = testing.call(client, spec or {})
+      engine:submit(calls[i], now or 0)
+    end
+    engine:advance(now or 0)
+    return calls
+  end
+
+  local function given(key, now)
+    client:answer_function(key)
+    client:keep_until(1e15)
+    engine:answered(client, now or 1)
+    engine:advance(now or 1)
+  end
+
+  it("asks once before its calls, which send nothing meanwhile", function()
+    local calls = submitted(3)
+    assert.equal("ask_first", client:question())
+    assert.is_true(engine:news().question)
+    for _, call in ipairs(calls) do assert.equal("awaiting_key", call:look().state) end
+    assert.same({}, engine:attempts())
+    assert.equal("ask_first", engine:take(client))
+    calls[4] = submitted(1)[1]
+    assert.is_false(engine:news().question)
+    given "new-key"
+    assert.equal(4, #engine:attempts())
+    for _, attempt in ipairs(engine:attempts()) do
+      assert.equal("Authorization: Bearer new-key", attempt.authorization)
+    end
+    submitted(1)
+    assert.equal("give_up", client:question())
+  end)
+
+  it("ends the calls that wait where the function gives none, and asks the next one anew", function()
+    local calls = submitted(2)
+    engine:take(client)
+    engine:answered(client, 1, "the vault is shut")
+    for _, call in ipairs(calls) do
+      local look = call:look()
+      assert.same({ "config", "the vault is shut", "not_sent" }, { look.result, look.message, look.outcome })
+    end
+    submitted(1)
+    assert.equal("ask_first", engine:take(client))
+  end)
+
+  it("asks again when the key has expired, before calls and not between attempts", function()
+    submitted(1)
+    engine:take(client)
+    client:answer_function "short-lived"
+    client:keep_until(1)
+    engine:answered(client, 1) -- it is good for the calls that were there
+    engine:advance(1)
+    assert.equal(1, #engine:attempts())
+    engine:finish(1, answers.status(503))
+    engine:advance(2)
+    assert.equal(1, #engine:attempts())
+    assert.equal("give_up", client:question())
+    submitted(1, {}, 3)
+    assert.equal("ask_first", engine:take(client))
+    assert.equal(1, #engine:attempts())
+  end)
+
+  it("has no call begin that the function kept beyond its deadline", function()
+    local late, call = submitted(1, { deadline = 1000 })[1], submitted(1, { deadline = 5000 })[1]
+    engine:take(client)
+    given("new-key", 2000)
+    assert.same({ "timeout", "timed out waiting for the function key", "not_sent" },
+      { late:look().result, late:look().message, late:look().outcome })
+    assert.equal("in_flight", call:look().state)
+  end)
+
+  it("times out in the engine while the function is asked", function()
+    local call = submitted(1, { deadline = 1000 })[1]
+    engine:take(client)
+    engine:advance(1000)
+    assert.same({ "timeout", "timed out waiting for the function key" }, { call:look().result, call:look().message })
+    given("new-key", 1100)
+    submitted(1)
+    assert.equal(1, #engine:attempts())
+  end)
+
+  it("is not asked once a key was set", function()
+    client:set_key "own-key"
+    submitted(1)
+    assert.equal("Authorization: Bearer own-key", engine:attempts()[1].authorization)
+    client:use_function()
+    submitted(1)
+    assert.equal("ask_first", client:question())
+  end)
+
+  it("ends its calls when nobody is left to be asked", function()
+    for _, takes in ipairs { true, false } do
+      client = testing.client {}
+      client:use_function()
+      local before = submitted(1)[1]
+      if takes then engine:take(client) end
+      engine:deaf(client, 1)
+      assert.is_false(engine:news().question)
+      local after = submitted(1)[1]
+      for _, call in ipairs { before, after } do
+        assert.same({ "config", "not_sent" }, { call:look().result, call:look().outcome })
+      end
+      assert.equal(0, engine:live())
     end
   end)
 end)

@@ -92,7 +92,10 @@ static void open_client(struct world *world, int which) {
   CHECK(trail_client_create(&options, &to->client, &why) == TRAIL_OK);
   trail_retry_budget_init(to->client->retry_budget);
   to->limit = which ? 0 : options.pacing.limit;
-  give_key(world, which, false, 0);
+  if (which && byte[1] & 1)
+    trail_keyring_use_function(&to->client->keyring);
+  else
+    give_key(world, which, false, 0);
   if (byte[0] & 32) give_key(world, which, true, 1);
   to->client->keyring.fallback_asks = which && byte[0] & 64;
 }
@@ -191,7 +194,8 @@ static void answer_question(struct world *world, unsigned argument) {
     CHECK(trail_engine_key_question(client) == question);
   } else {
     if (byte & 4) give_key(world, 1, question == TRAIL_KEY_ASK_FALLBACK, byte);
-    trail_engine_key_answered(engine, client, now_us);
+    if (byte & 4) trail_keyring_keep_until(&client->keyring, byte & 8 ? INT64_MAX : now_us);
+    trail_engine_key_answered(engine, client, byte & 4 ? NULL : "the vault is shut", now_us);
   }
 }
 

@@ -105,6 +105,28 @@ describe_here("HAProxy", function()
     server:await_log "yield not allowed"
   end)
 
+  it("asks a function that waits for the key of a call that a fetch has sent", function()
+    sb:reset()
+    start {
+      lua = [[
+        local key = os.getenv "TRAILMARK_API_KEY"
+        local tm = trailmark.assert(trailmark.new { key = function()
+          core.msleep(20)
+          return key
+        end })
+        core.register_fetches("send", function()
+          kept = tm:send { path = "/echo" }
+          return "sent"
+        end)
+      ]],
+      frontend = [[
+        http-request return status 200 content-type text/plain lf-string %[lua.send] if { path /send }
+      ]],
+    }
+    assert.equal("sent", server:says "/send")
+    haproxy.await("the call", function() return #sb:log() == 1 end)
+  end)
+
   local ASK = [[
     local tm, problem = trailmark.new { ca_file = os.getenv "SPEC_CA", retries = 0 }
     service("ask", function()

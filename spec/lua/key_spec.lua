@@ -2,6 +2,7 @@
 
 local sandbox = require "trailmark.sandbox"
 local trailmark = require "trailmark"
+local hand_loop = require "spec.support.hand_loop"
 local raises = require "spec.support.raises"
 local socket = require "socket"
 local tmp = require "spec.support.tmp"
@@ -248,22 +249,165 @@ describe("set_key", function()
   end)
 end)
 
-describe("a function that yields in a coroutine that is dropped", function()
-  local yields_across_pcall = _VERSION ~= "Lua 5.1" or rawget(_G, "jit") ~= nil
+-- On 5.1 a key function cannot wait in a coroutine.
+local waits_in_coroutines = _VERSION ~= "Lua 5.1" or rawget(_G, "jit") ~= nil
 
-  it("stands in nobody's way", function()
-    if not yields_across_pcall then return assert.is_nil(rawget(_G, "jit")) end
-    local yields = true
-    local tm = assert(trailmark.new { base_url = sb.url, key = function()
-      if yields then coroutine.yield() end
-      return sb.key
-    end })
-    local thread = coroutine.create(function() return tm:workspace() end)
-    assert.is_true(coroutine.resume(thread))
-    assert.equal("suspended", coroutine.status(thread))
-    yields = false
-    assert.equal("Acme Sales", assert(tm:workspace()).name)
-    assert.is_true(coroutine.resume(thread))
-    assert.equal("dead", coroutine.status(thread))
+--- A client whose key function stands still in coroutines: it gives each key once it is resumed.
+local function standing(keys, opts)
+  local inside, asked = {}, {}
+  opts = opts or {}
+  opts.key = function(why)
+    asked[#asked + 1] = why
+    local thread, is_main = coroutine.running()
+    if thread and not is_main then
+      inside[#inside + 1] = thread
+      coroutine.yield()
+    end
+    return keys[#asked] or keys[#keys]
+  end
+  return assert(sb:client(opts)), inside, asked
+end
+
+describe("a call that was sent, whose key a function gives", function()
+  it("is back before the function is called, by whoever waits", function()
+    for name, wait in pairs {
+      call = function(call) return assert(call:wait()) end,
+      sleep = function(call, tm) repeat tm:sleep(0.002) until call:done() end,
+      step = function(call) repeat trailmark.step() until call:done() end,
+      close = function(_, tm) tm:close(5) end,
+    } do
+      local asked = {}
+      local tm = assert(sb:client { key = function(why)
+        asked[#asked + 1] = why
+        return sb.key
+      end })
+      local call = tm:send { path = "/workspaces/me" }
+      assert.same({}, asked)
+      wait(call, tm)
+      assert.same({ "first" }, asked, name)
+      assert.equal("Acme Sales", assert(call:wait()).name)
+    end
   end)
+
+  it("has its callback told what went wrong in the function", function()
+    local told
+    local tm = assert(sb:client { key = function() return nil, "the vault is shut" end })
+    tm:send({ path = "/workspaces/me" }, function(_, err) told = err end)
+    assert.is_nil(told)
+    repeat tm:sleep(0.002) until told
+    assert.same({ "config", "not_sent", false }, { told.kind, told.outcome, told.retryable })
+    assert.matches("the function key gave no key: the vault is shut", told.message)
+    assert.matches("must return a key", told.hint)
+    assert.same({}, sb:log())
+  end)
+
+  it("fails with all others that the function was asked for", function()
+    local asked = 0
+    local tm = assert(sb:client { key = function()
+      asked = asked + 1
+      return nil, "shut"
+    end })
+    for _, result in ipairs(tm:all { { path = "/echo" }, { path = "/echo" }, { path = "/echo" } }) do
+      assert.equal("config", result.err.kind)
+    end
+    assert.equal(1, asked)
+  end)
+
+  if not waits_in_coroutines then return end
+
+  it("leaves its coroutine at once, and the function waits in one of the loop's", function()
+    local loop, told = hand_loop.new(), nil
+    local tm, inside = standing({ sb.key }, { loop = loop.adapter })
+    local thread = loop:go(function()
+      tm:send({ path = "/workspaces/me" }, function(data) told = data.name end)
+    end)
+    assert.equal("dead", coroutine.status(thread))
+    assert.same({}, inside)
+    loop:run(function() return inside[1] end)
+    loop:resume(inside[1])
+    loop:run()
+    assert.equal("Acme Sales", told)
+  end)
+
+  it("ends at its deadline, however long the function takes", function()
+    local loop, err = hand_loop.new(), nil
+    local tm, inside, asked = standing({ sb.key }, { loop = loop.adapter })
+    loop:go(function()
+      tm:send({ path = "/workspaces/me", deadline = 0.05 }, function(_, problem) err = problem end)
+    end)
+    loop:run(function() return err end)
+    assert.same({ "timeout", "not_sent", true }, { err.kind, err.outcome, err.retryable })
+    assert.matches("timed out waiting for the function key", err.message)
+    loop:resume(inside[1]) -- in time for the next one
+    local name
+    loop:go(function() name = tm:workspace().name end)
+    loop:run()
+    assert.same({ "Acme Sales", "first" }, { name, table.concat(asked, " ") })
+  end)
+
+  it("can be cancelled, and closed, while the function is asked", function()
+    local loop, kinds = hand_loop.new(), {}
+    local tm, inside = standing({ sb.key }, { loop = loop.adapter })
+    local calls = {}
+    loop:go(function()
+      for i = 1, 2 do
+        calls[i] = tm:send({ path = "/workspaces/me" }, function(_, err) kinds[i] = err.kind end)
+      end
+    end)
+    loop:run(function() return inside[1] end)
+    calls[1]:cancel()
+    loop:run(function() return kinds[1] end)
+    tm:close()
+    loop:run(function() return kinds[2] end)
+    assert.same({ "cancelled", "closed" }, kinds)
+    loop:resume(inside[1])
+    loop:run()
+    assert.same({}, sb:log())
+  end)
+end)
+
+describe("a key function that does not go on", function()
+  if not waits_in_coroutines then return end
+
+  local GONE = "tm_live_gone0123456789"
+
+  -- What the function is asked until it stands still, and what it has given by then.
+  for when, row in pairs {
+    ["before a call"] = { asked = "first", keys = {} },
+    ["after a 401"] = { asked = "first unauthorized", keys = { GONE } },
+  } do
+    local function standing_there(opts)
+      local keys = { row.keys[1] or sb.key, sb.key }
+      return standing(keys, opts)
+    end
+
+    it("in a coroutine that nobody resumes, " .. when .. ", is called again by who blocks", function()
+      local tm, inside, asked = standing_there { deadline = 10 }
+      local thread = coroutine.create(function() tm:workspace() end)
+      for _ = 0, #row.keys do assert(coroutine.resume(thread)) end
+      assert.same({ row.asked, "suspended" }, { table.concat(asked, " "), coroutine.status(inside[1]) })
+      assert.equal("Acme Sales", assert(tm:workspace()).name)
+      assert.equal(2 + #row.keys, #asked)
+      assert.is_true(coroutine.resume(thread))
+      assert.equal("dead", coroutine.status(thread))
+    end)
+
+    local close = rawget(coroutine, "close")
+    it("in a coroutine that is closed, " .. when .. ", is called by another", close and function()
+      local loop, name, err = hand_loop.new(), nil, nil
+      local tm, inside, asked = standing_there { loop = loop.adapter, deadline = 10 }
+      local thread = loop:go(function() tm:workspace() end)
+      for i = 1, #row.keys do
+        loop:run(function() return inside[i] end)
+        loop:resume(thread)
+      end
+      loop:run(function() return table.concat(asked, " ") == row.asked end)
+      loop:go(function() name, err = tm:workspace() end)
+      close(thread)
+      loop:run(function() return inside[#row.keys + 2] end)
+      loop:resume(inside[#row.keys + 2])
+      loop:run()
+      assert.equal("Acme Sales", assert(name, err).name)
+    end or nil)
+  end
 end)

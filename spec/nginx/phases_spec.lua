@@ -7,6 +7,7 @@ local HTTP = [[
   init_by_lua_block {
     trailmark = require "trailmark"
     client = trailmark.assert(trailmark.new { pace = "off" })
+    key = os.getenv "TRAILMARK_API_KEY"
     said = {}
     function try(where)
       local ok, data, err = pcall(client.get, client, "/workspaces/me")
@@ -15,6 +16,15 @@ local HTTP = [[
     function start(where)
       local ok, problem = pcall(client.send, client, { path = "/contacts", query = { from = where } })
       if not ok then said[where] = problem end
+    end
+    keyless = trailmark.assert(trailmark.new { pace = "off", key = function()
+      ngx.sleep(0.02)
+      said.asked = (said.asked and said.asked .. " " or "") .. ngx.get_phase()
+      return key
+    end })
+    kept = {}
+    function start_keyless(where)
+      kept[#kept + 1] = keyless:send { path = "/contacts", query = { from = where } }
     end
     try "init"
     start "send in init"
@@ -61,6 +71,11 @@ local LOCATIONS = [[
     header_filter_by_lua_block { start "header_filter" }
     log_by_lua_block { start "log" }
   }
+  location = /send_keyless {
+    set_by_lua_block $unused { start_keyless "set" return "" }
+    content_by_lua_block { start_keyless "content" ngx.say "" }
+    log_by_lua_block { start_keyless "log" }
+  }
   location = /balanced { proxy_pass http://balanced/said; }
   location = /said { content_by_lua_block { ngx.say(require("cjson").encode(said)) } }
 ]]
@@ -99,7 +114,7 @@ describe("nginx", function()
     for _, phase in ipairs { "init_worker", "set", "header_filter", "body_filter", "log", "balancer" } do
       assert.equal(("trailmark: nginx cannot wait for a call in %s_by_lua: make it in a function that"
         .. " ngx.timer.at(0, ...) runs, or start it with tm:send and do not wait"):format(phase),
-        all[phase]:match "^init_by_lua%(nginx.conf:%d+%):6: (.*)")
+        all[phase]:match "^init_by_lua%(nginx.conf:%d+%):7: (.*)")
     end
     assert.matches("trailmark: nginx has no workers yet in init_by_lua: make a client there, and its calls in"
       .. " init_worker_by_lua, in a function that ngx.timer.at%(0, ...%) runs", all.init)
@@ -137,6 +152,21 @@ describe("nginx", function()
     end)
     table.sort(from)
     assert.same({ "from=content", "from=header_filter", "from=log", "from=set" }, from)
+  end)
+
+  it("asks a function that waits for their key, although nothing can wait there", function()
+    sb:reset()
+    server:says "/send_keyless"
+    local from = {}
+    nginx.await("the calls", function()
+      from = {}
+      for _, entry in ipairs(sb:log()) do from[#from + 1] = entry.query end
+      return #from == 3
+    end)
+    table.sort(from)
+    assert.same({ "from=content", "from=log", "from=set" }, from)
+    assert.matches('"asked":"timer"', server:says "/said")
+    assert.equal("", server:errors())
   end)
 
   it("says at the end of a worker that it is too late", function()

@@ -191,6 +191,9 @@ static int drop(lua_State *L) {
 
 static void push_question(lua_State *L, enum trail_key_verdict verdict) {
   switch (verdict) {
+    case TRAIL_KEY_ASK_FIRST:
+      lua_pushliteral(L, "ask_first");
+      break;
     case TRAIL_KEY_ASK:
       lua_pushliteral(L, "ask");
       break;
@@ -223,10 +226,11 @@ static int deaf(lua_State *L) {
   return 0;
 }
 
-/* engine:answered(client, now): the function key has answered, or failed */
+/* engine:answered(client, now[, problem]): the function key has answered, or failed */
 static int answered(lua_State *L) {
   struct engine_handle *handle = check_engine(L);
-  trail_engine_key_answered(handle->engine, check_client(L, 2), check_time(L, 3));
+  trail_engine_key_answered(handle->engine, check_client(L, 2), luaL_optstring(L, 4, NULL),
+                            check_time(L, 3));
   return 0;
 }
 
@@ -468,7 +472,18 @@ static int answer_function(lua_State *L) {
   return 1;
 }
 
-/* client:question() -> "give_up" | "ask" | "ask_fallback" */
+/* client:use_function(): a function gives its key; client:keep_until(time): until when */
+static int use_function(lua_State *L) {
+  trail_keyring_use_function(&check_client(L, 1)->keyring);
+  return 0;
+}
+
+static int keep_until(lua_State *L) {
+  trail_keyring_keep_until(&check_client(L, 1)->keyring, check_time(L, 2));
+  return 0;
+}
+
+/* client:question() -> "give_up" | "ask_first" | "ask" | "ask_fallback" */
 static int question(lua_State *L) {
   push_question(L, trail_engine_key_question(check_client(L, 1)));
   return 1;
@@ -694,6 +709,8 @@ static void register_types(lua_State *L) {
   static const luaL_Reg client_methods[] = {
       {"set_fallback", set_fallback},
       {"answer_function", answer_function},
+      {"use_function", use_function},
+      {"keep_until", keep_until},
       {"question", question},
       {"set_key", set_key},
       {"look", look},

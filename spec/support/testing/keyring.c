@@ -19,7 +19,7 @@ struct line_handle {
   struct trail_secret *line;
 };
 
-static const char *const verdicts[] = {"give_up", "retry", "ask", "ask_fallback"};
+static const char *const verdicts[] = {"give_up", "ask_first", "retry", "ask", "ask_fallback"};
 
 static struct key_handle *check_key(lua_State *L) { return luaL_checkudata(L, 1, KEY); }
 

@@ -7,7 +7,7 @@
 #include "base/fork_mark.h"
 #include "net/library.h"
 
-#define STATE "trailmark.core.state"
+static const char place_of_state; /* in the registry */
 
 struct state {
   struct trail_engine *engine;
@@ -65,22 +65,28 @@ static int collect(lua_State *L) {
   return 0;
 }
 
+static void push_state(lua_State *L) {
+  lua_pushlightuserdata(L, (void *)&place_of_state);
+  lua_rawget(L, LUA_REGISTRYINDEX);
+}
+
 void trail_state_register(lua_State *L) {
-  lua_getfield(L, LUA_REGISTRYINDEX, STATE);
+  push_state(L);
   bool there = lua_isuserdata(L, -1);
   lua_pop(L, 1);
   if (there) return;
+  lua_pushlightuserdata(L, (void *)&place_of_state);
   struct state *state = lua_newuserdata(L, sizeof *state);
   *state = (struct state){.alarm_us = TRAIL_NEVER};
   lua_createtable(L, 0, 1);
   lua_pushcfunction(L, collect);
   lua_setfield(L, -2, "__gc");
   lua_setmetatable(L, -2);
-  lua_setfield(L, LUA_REGISTRYINDEX, STATE);
+  lua_rawset(L, LUA_REGISTRYINDEX);
 }
 
 static struct state *get(lua_State *L) {
-  lua_getfield(L, LUA_REGISTRYINDEX, STATE);
+  push_state(L);
   struct state *state = lua_touserdata(L, -1);
   lua_pop(L, 1);
   return state;

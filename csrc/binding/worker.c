@@ -47,24 +47,30 @@ static int create(lua_State *L) {
   return waiter->number ? 1 : trail_state_raise_memory(L);
 }
 
-/* waiter:ring([at]) -> the line to send to the doorbell. It is answered by a line when the
- * worker has more for it than what core.next_finished has told so far, or at that time by
- * core.now(). */
-static int ring(lua_State *L) {
-  char line[72];
+/* waiter:ask() -> the address of the doorbell, which the worker answers from now on. It is about to
+ * wait for more than what core.next_finished has told so far. */
+static int ask(lua_State *L) {
   uint64_t number = trail_worker_waiter(L, 1);
-  struct trail_desk *desk = trail_state_peek_desk(L);
-  if (!desk) return trail_state_raise_over(L);
-  int64_t until_us = lua_isnoneornil(L, 2) ? 0 : trail_client_microseconds(luaL_checknumber(L, 2));
-  int size = snprintf(line, sizeof line, "%llu %llu %llu\n", (unsigned long long)number,
-                      (unsigned long long)trail_desk_asks(desk, number),
-                      (unsigned long long)(until_us > 0 ? until_us : 0));
-  lua_pushlstring(L, line, (size_t)size);
+  (void)trail_desk_asks(trail_state_desk(L), number);
+  lua_pushstring(L, trail_worker_address());
   return 1;
 }
 
-/* waiter:listen() -> whether it waits now, as it would with the line that waiter:ring has just
- * returned. The line need not be sent on the connection that it was rung on last. */
+/* waiter:line([at]) -> the line to send to the doorbell, after `ask`. It is answered by a line when
+ * the worker has more for it, or at that time by core.now(). */
+static int line(lua_State *L) {
+  char text[72];
+  uint64_t number = trail_worker_waiter(L, 1);
+  int64_t until_us = lua_isnoneornil(L, 2) ? 0 : trail_client_microseconds(luaL_checknumber(L, 2));
+  int size = snprintf(text, sizeof text, "%llu %llu %llu\n", (unsigned long long)number,
+                      (unsigned long long)trail_desk_asked(number),
+                      (unsigned long long)(until_us > 0 ? until_us : 0));
+  lua_pushlstring(L, text, (size_t)size);
+  return 1;
+}
+
+/* waiter:listen() -> whether it waits now, as it would with the line, which need not be sent on the
+ * connection that it was rung on last. */
 static int listen(lua_State *L) {
   lua_pushboolean(L, trail_worker_listens(trail_worker_waiter(L, 1)));
   return 1;
@@ -85,15 +91,6 @@ static int collect(lua_State *L) {
   return 0;
 }
 
-/* ---- the doorbell ---------------------------------------------------------------------------- */
-
-/* bell() -> the address of the doorbell, "unix:/proc/self/fd/7"; the worker runs from now on */
-static int bell(lua_State *L) {
-  (void)trail_state_desk(L);
-  lua_pushstring(L, trail_worker_address());
-  return 1;
-}
-
 /* wake(): the worker looks for what it was given. Who rings the doorbell need not. */
 static int wake(lua_State *L) {
   (void)L;
@@ -103,9 +100,8 @@ static int wake(lua_State *L) {
 
 void trail_worker_register(lua_State *L) {
   static const luaL_Reg methods[] = {
-      {"ring", ring}, {"listen", listen}, {"poke", poke}, {NULL, NULL}};
-  static const luaL_Reg functions[] = {
-      {"waiter", create}, {"bell", bell}, {"wake", wake}, {NULL, NULL}};
+      {"ask", ask}, {"line", line}, {"listen", listen}, {"poke", poke}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"waiter", create}, {"wake", wake}, {NULL, NULL}};
   trail_compat_metatable(L, WAITER, methods, collect);
   for (const luaL_Reg *f = functions; f->name; f++) {
     lua_pushcfunction(L, f->func);

@@ -74,6 +74,14 @@ uint64_t trail_desk_asks(struct trail_desk *desk, uint64_t number) {
   return desk->seen;
 }
 
+uint64_t trail_desk_asked(uint64_t number) {
+  trail_desk_lock();
+  const struct waiter *waiter = *place_of(number);
+  uint64_t seen = waiter ? waiter->asked : 0;
+  trail_desk_unlock();
+  return seen;
+}
+
 bool trail_desk_listens(uint64_t number) {
   trail_desk_lock();
   struct waiter *waiter = *place_of(number);

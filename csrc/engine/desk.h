@@ -49,6 +49,7 @@ uint64_t trail_desk_open_waiter(struct trail_desk *desk);
 struct trail_errand *trail_desk_lose_locked(uint64_t waiter);
 /* It is about to wait; returns what it has seen. */
 uint64_t trail_desk_asks(struct trail_desk *desk, uint64_t waiter);
+uint64_t trail_desk_asked(uint64_t waiter); /* the same once more */
 /* It waits, as it was about to, and sends no line: the doorbell knows its connection. False: there
  * are news already, and no ring will come. */
 bool trail_desk_listens(uint64_t waiter);

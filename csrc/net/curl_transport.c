@@ -33,7 +33,7 @@ struct curl_transport {
   struct trail_transfers finished;
   struct trail_transfers idle;
   unsigned connections_kept;   /* what libcurl was told */
-  bool swept;                  /* idle connections, since the last wait */
+  bool swept;                  /* idle connections were looked at, all and a moment ago */
   int readable[READY_AT_ONCE]; /* watched descriptors that the latest wait found */
   int readable_count;
   struct curl_transport *left; /* see `abandon` */
@@ -75,7 +75,9 @@ static void note_idle(struct curl_transport *transport, const struct trail_trans
   /* libcurl would look through all of its connections; of several sockets only it knows which */
   if (transfer->fd < 0 || transfer->opened > 1)
     curl_easy_getinfo(transfer->easy, CURLINFO_ACTIVESOCKET, &fd);
-  if (fd != CURL_SOCKET_BAD) trail_poller_idle(transport->poller, (int)fd);
+  if (fd == CURL_SOCKET_BAD) return;
+  trail_poller_idle(transport->poller, (int)fd);
+  transport->swept = false;
 }
 
 /* libcurl finds the connection dead when it next wants to use it, and takes another. */
@@ -402,7 +404,7 @@ static bool wait(struct trail_transport *base, int64_t until_us) {
   trail_poller_sleep_with(transport->poller, base->asleep, base->lock);
   int count =
       trail_poller_wait(transport->poller, wait_time(transport, until_us), ready, READY_AT_ONCE);
-  transport->swept = false;
+  transport->swept = base->lock && count < READY_AT_ONCE; /* the thread goes on at once */
   if (count < 0) return false;
   int64_t now_us = count && trail_hosts_share(&transport->hosts) ? trail_clock_boot_us() : 0;
   for (int i = 0; i < count; i++) hand_over(transport, &ready[i], now_us);

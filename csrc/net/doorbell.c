@@ -33,9 +33,9 @@ struct trail_doorbell {
   int place; /* O_PATH: what the address leads through; -1: nothing, the name is abstract */
   ino_t inode;
   char address[64];
-  int64_t deaf_until_us;  /* TRAIL_NEVER: it is not, the listener is watched */
-  bool starved;           /* no descriptor was left to open it with */
-  int spare;              /* the listener once more: its place is for who comes when none is left */
+  int64_t deaf_until_us; /* TRAIL_NEVER: it is not, the listener is watched */
+  bool starved;          /* no descriptor was left to open it with */
+  int spare;             /* the listener once more: its place is for who comes when none is left */
   ino_t spare_inode;
   struct guest **guests; /* by descriptor */
   int capacity;
@@ -62,7 +62,8 @@ static int note_starved(struct trail_doorbell *bell, int fd) {
 static bool listen_at(struct trail_doorbell *bell, const struct sockaddr_un *at) {
   bell->listener =
       note_starved(bell, socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  return bell->listener >= 0 && bind(bell->listener, (const struct sockaddr *)at, sizeof *at) == 0 &&
+  return bell->listener >= 0 &&
+         bind(bell->listener, (const struct sockaddr *)at, sizeof *at) == 0 &&
          listen(bell->listener, BACKLOG) == 0;
 }
 
@@ -85,8 +86,7 @@ static bool bind_in(struct trail_doorbell *bell, const char *parent) {
   if (size < 0 || (size_t)size + 2 >= sizeof folder || !mkdtemp(folder)) return false;
   snprintf(at.sun_path, sizeof at.sun_path, "%.*s/s", (int)sizeof at.sun_path - 3, folder);
   bool bound = listen_at(bell, &at);
-  if (bound)
-    bell->place = note_starved(bell, open(at.sun_path, O_PATH | O_CLOEXEC | O_NOFOLLOW));
+  if (bound) bell->place = note_starved(bell, open(at.sun_path, O_PATH | O_CLOEXEC | O_NOFOLLOW));
   (void)unlink(at.sun_path);
   (void)rmdir(folder);
   if (!bound || bell->place < 0) return stop_listening(bell);

@@ -6,12 +6,12 @@
 -- this Lua state; each visitor's line tells what was known when it was written, so that no ring is
 -- lost on one who was woken before. Used as waiter.lua is.
 --
--- The host is an adapter with `visit(address, line, seconds, number, brief)`, which sends the line
--- and returns true once it was answered; else nil and why. A connection that was not answered has
--- to be closed, for its end is what tells the worker that nobody waits any more: the calls are
--- cancelled then. Where `brief`, and on the connection that `number` was last answered on,
--- `number:listen()` does instead of the line, and spares the worker one to read; false: there is
--- news already. With `sleep(seconds)`, for when there is no connection to be had. `greedy` where
+-- The host is an adapter with `visit(address, number, at, seconds)`, which sends `number:line(at)`
+-- and returns true once it was answered; else, or after so many seconds, nil and why. A connection
+-- that was not answered has to be closed, for its end is what tells the worker that nobody waits any
+-- more: the calls are cancelled then. Where `at` is nil, and on the connection that `number` was last
+-- answered on, `number:listen()` does instead of the line, and spares the worker one to read; false:
+-- there is news already. With `sleep(seconds)`, for when there is no connection to be had. `greedy` where
 -- the host serves nobody else until a coroutine waits.
 
 local core = require "trailmark.core"
@@ -43,8 +43,10 @@ end
 ---@param stays? boolean  it waits more than once, until it leaves
 ---@return table
 local function new(adapter, source, stays)
+  -- With all its fields: a table that grows costs more.
   return setmetatable({
-    adapter = adapter, source = source, stays = stays, number = take_number(),
+    adapter = adapter, source = source or false, stays = stays or false, number = take_number(),
+    woken = false, waits = false, hears = false, question = false, shy = false, turn_began = false,
   }, Visitor)
 end
 
@@ -59,7 +61,7 @@ function Visitor:leave()
     spares = spares + 1
     spare[spares] = self.number
   end
-  self.number = nil
+  self.number = false
 end
 
 --- From now on the doorbell rings for it when this call ends. The call has been announced.
@@ -103,13 +105,14 @@ local function due(self, at)
   return look_at and (not at or look_at < at) and look_at or at
 end
 
--- The line is written first: whatever comes while the connection is made is answered at once.
+-- What is known is noted first: whatever comes while the connection is made is answered at once.
 local function visit(self, at)
+  local number = self.number
+  local address = number:ask()
   at = due(self, at)
-  local line = self.number:ring(at)
   local seconds = at and math.max(at - core.now(), 0) + LATE or LONGEST
-  if self.adapter.visit(core.bell(), line, seconds, self.number, not at) then
-    self.shy = nil
+  if self.adapter.visit(address, number, at, seconds) then
+    self.shy = false
     return
   end
   core.wake() -- the doorbell would have
@@ -121,7 +124,7 @@ local function answer(self, seat)
   local which = self.question
   if not which then return end
   self.source:answer(which, seat)
-  self.question = nil
+  self.question = false
 end
 
 local function wait_once(self, at, seat)
@@ -133,7 +136,7 @@ local function wait_once(self, at, seat)
   pump.hear(pump.home(self.adapter))
   self.hears = false
   answer(self, seat)
-  self.turn_began = core.now()
+  if self.stays then self.turn_began = core.now() end
   return true
 end
 

@@ -106,7 +106,7 @@ describe("the worker", function()
       local client, visitor = doorbell.client(URL), doorbell.visitor()
       visitor:finish(visitor:start(client, "/echo"))
       local earlier = visitor.fd
-      visitor.fd = worker.connect(core.bell())
+      visitor.fd = worker.connect(core.waiter():ask())
       visitor:finish(visitor:start(client, "/echo"))
       local handle = visitor:start(client, "/echo", "id=3")
       if visitor:listen() then
@@ -196,7 +196,7 @@ describe("the worker", function()
       for _, line in ipairs { "hello\n", "1\n", "1 2\n", "0 0 0\n", "1 2 3 4\n", "1 2 3\0 4\n", "1 2 3\n4",
           " 1 2 3\n", "-1 0 0\n",
           ("9"):rep(72), "1 2 99999999999999999999\n", "1 0 0\n1 0 0\n" } do
-        local fd = worker.connect(core.bell())
+        local fd = worker.connect(core.waiter():ask())
         os_process.write(fd, line)
         assert(os_process.read(fd, 20) == "", line)
         os_process.close(fd)
@@ -214,11 +214,11 @@ describe("the worker", function()
     finally(function() os.execute("rm -rf " .. folder) end)
     with_sandbox(([[
       local client = doorbell.client(URL, { %s })
-      assert(core.bell():find("%s"))
+      assert(core.waiter():ask():find("%s"))
       local files = io.popen("ls -A " .. os.getenv "TMPDIR")
       assert(files:read("*a") == "")
       files:close()
-      local address, pid = core.bell(), os_process.fork()
+      local address, pid = core.waiter():ask(), os_process.fork()
       if pid == 0 then
         local fd = worker.connect(address)
         os_process.exit(os_process.read(fd, 20) == "" and 0 or 1)
@@ -480,7 +480,7 @@ describe("a call in the worker's hands", function()
       visitor:leave()               -- as a host's pool closes what is idle
       core.wake()
       local second = accept()
-      visitor.fd = worker.connect(core.bell())
+      visitor.fd = worker.connect(core.waiter():ask())
       second:send "HTTP/1.1 204 No Content\r\n\r\n"
       visitor:finish(two)
       assert(two:result())

@@ -24,7 +24,8 @@ function door_host.new()
     waiter = function() return true end,
     new_waiter = function(_, source, stays) return visitor.new(self.adapter, source, stays) end,
     new_porter = porter.new,
-    visit = function(address, line, seconds)
+    visit = function(address, number, at, seconds)
+      local line = number:line(at)
       self.visits[#self.visits + 1] = line
       if self.closed then return nil, "the door is closed" end
       local fd = testing.worker.connect(address)

@@ -28,7 +28,8 @@ Visitor.__index = Visitor
 
 --- One coroutine's worth: a number to wait under, and a connection.
 function doorbell.visitor()
-  return setmetatable({ waiter = core.waiter(), fd = testing.worker.connect(core.bell()) }, Visitor)
+  local waiter = core.waiter()
+  return setmetatable({ waiter = waiter, fd = testing.worker.connect(waiter:ask()) }, Visitor)
 end
 
 --- Starts a call that it will wait for.
@@ -39,12 +40,13 @@ function Visitor:start(client, path, ...)
 end
 
 function Visitor:ring(at)
-  process.write(self.fd, self.waiter:ring(at))
+  self.waiter:ask()
+  process.write(self.fd, self.waiter:line(at))
 end
 
 --- Waits from now on, without a line. False: there is news.
 function Visitor:listen()
-  self.waiter:ring()
+  self.waiter:ask()
   return self.waiter:listen()
 end
 
@@ -57,7 +59,7 @@ end
 function Visitor:wait(at)
   self:ring(at)
   local said = self:hear()
-  local number = self.waiter:ring():match("^%d+")
+  local number = self.waiter:line():match("^%d+")
   assert(said == number .. "\n", ("the doorbell answered %s to %s"):format(tostring(said), number))
 end
 

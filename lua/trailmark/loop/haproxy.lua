@@ -88,10 +88,10 @@ function adapter.new_waiter(_, source, stays)
   return visitor.new(adapter, source, stays)
 end
 
-function adapter.visit(address, line)
+function adapter.visit(address, number, at)
   local socket = haproxy.tcp()
   local ok, why = socket:connect(address)
-  if ok then ok, why = socket:send(line) end
+  if ok then ok, why = socket:send(number:line(at)) end
   if ok then ok, why = socket:receive() end
   socket:close()
   calm()

@@ -63,10 +63,10 @@ local function pool_of(number)
   return pool
 end
 
-local function wait_for_ring(socket, line, number, brief)
+local function wait_for_ring(socket, number, at)
   local ok, why = true, nil
-  if not brief or socket:getreusedtimes() == 0 then
-    ok, why = socket:send(line)
+  if at or socket:getreusedtimes() == 0 then
+    ok, why = socket:send(number:line(at))
   elseif not number:listen() then
     return true
   end
@@ -74,12 +74,12 @@ local function wait_for_ring(socket, line, number, brief)
   return ok, why
 end
 
-function adapter.visit(address, line, seconds, number, brief)
+function adapter.visit(address, number, at, seconds)
   local socket = ngx.socket.tcp()
   socket:settimeouts(CONNECT, SEND, seconds * 1000)
   local ok, why = socket:connect(address, pool_of(number))
   if not ok then return nil, why end
-  ok, why = wait_for_ring(socket, line, number, brief)
+  ok, why = wait_for_ring(socket, number, at)
   if ok and visitor.has_room() then socket:setkeepalive(IDLE) else socket:close() end
   return ok and true, why
 end

@@ -50,9 +50,9 @@ function adapter.new_waiter(_, source, stays)
   return visitor.new(adapter, source, stays)
 end
 
-function adapter.visit(address, line, seconds)
+function adapter.visit(address, number, at, seconds)
   local fd = testing.worker.connect(address)
-  testing.process.write(fd, line)
+  testing.process.write(fd, number:line(at))
   local answered = park(fd, seconds) and testing.process.read(fd, 0) ~= ""
   testing.process.close(fd)
   return answered or nil

@@ -8,11 +8,11 @@
 --
 -- The host is an adapter with `visit(address, number, at, seconds)`, which sends `number:line(at)`
 -- and returns true once it was answered; else, or after so many seconds, nil and why. A connection
--- that was not answered has to be closed, for its end is what tells the worker that nobody waits any
--- more: the calls are cancelled then. Where `at` is nil, and on the connection that `number` was last
--- answered on, `number:listen()` does instead of the line, and spares the worker one to read; false:
--- there is news already. With `sleep(seconds)`, for when there is no connection to be had. `greedy` where
--- the host serves nobody else until a coroutine waits.
+-- that was not answered has to be closed, for its end is what tells the worker that nobody waits
+-- any more: the calls are cancelled then. Where `at` is nil, and on the connection that `number`
+-- was last answered on, `number:listen()` does instead of the line, and spares the worker one to
+-- read; false: there is news already. With `sleep(seconds)`, for when there is no connection to be
+-- had. `greedy` where the host serves nobody else until a coroutine waits.
 
 local core = require "trailmark.core"
 local place = require "trailmark.place"

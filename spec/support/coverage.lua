@@ -104,7 +104,8 @@ for _, name in ipairs(names) do
   local count, ran, missing = measure(files[name])
   local target = target_of(name)
   local short = ran * 100 < target * count
-  add_to_layer(target == 100 and "parsers (csrc/policy, origin.c)" or name:match "^csrc/%w+", count, ran)
+  local layer = target == 100 and "parsers (csrc/policy, origin.c)" or name:match "^csrc/%w+"
+  add_to_layer(layer, count, ran)
   all, run, below = all + count, run + ran, below + (short and 1 or 0)
   print(("%-32s %5d %7.2f%% %6d%%%s %s"):format(name, count, ran * 100 / count, target,
     short and "!" or " ", missing))

@@ -168,6 +168,15 @@ describe_here("HAProxy", function()
     assert.matches("cannot be read: No such file", server:says "/late_key")
   end)
 
+  -- 60: the server's issuer is none of them; 77 would be that there are none.
+  it("has read the system's certificates by the time it gives up its files", function()
+    start {
+      services = { "ask" }, env = { TRAILMARK_BASE_URL = sb.url },
+      lua = ASK:gsub('ca_file = os.getenv "SPEC_CA", ', ""),
+    }
+    assert.matches("%[tls, curl 60%]", server:says "/ask")
+  end)
+
   it("keeps the key that it has read where only root can", function()
     local key_file = tmp.file(sb.key)
     assert(os.execute("chmod 600 " .. key_file))

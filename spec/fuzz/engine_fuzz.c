@@ -222,11 +222,8 @@ static void tell_rate(struct world *world, struct fake_attempt *attempt) {
   struct model_client *client = &world->model.clients[record->client];
   int64_t window = record->started_us / MODEL_WINDOW_US;
   if (!client->limit || client->window != window) return;
-  if (record->ticket.probe) {
-    record->ticket.probe = false;
-    client->counted++;
-  }
-  unsigned left = client->counted < client->limit ? client->limit - client->counted : 0;
+  unsigned counted = client->counted + record->ticket.probe;
+  unsigned left = counted < client->limit ? client->limit - counted : 0;
   snprintf(line, sizeof line, "X-RateLimit-Limit: %u\r\n", client->limit);
   head_line(&attempt->answer, line);
   snprintf(line, sizeof line, "X-RateLimit-Remaining: %u\r\n", left);
@@ -258,8 +255,15 @@ static void begin_answer(struct world *world, struct fake_attempt *attempt, int 
   tell_rate(world, attempt);
 }
 
-static void end_head(struct fake_attempt *attempt) {
-  if (!attempt->answer.head.complete) head_line(&attempt->answer, "\r\n");
+/* Of what it has told nothing counts before the blank line, so a probe does not, either. */
+static void end_head(struct world *world, struct fake_attempt *attempt) {
+  struct model_call *record = model_find(&world->model, attempt->owner);
+  struct model_client *client = &world->model.clients[record->client];
+  if (attempt->answer.head.complete) return;
+  head_line(&attempt->answer, "\r\n");
+  if (!record->ticket.probe || record->started_us / MODEL_WINDOW_US != client->window) return;
+  record->ticket.probe = false;
+  client->counted++;
 }
 
 static void finish(struct world *world, struct fake_attempt *attempt) {
@@ -275,7 +279,7 @@ static void answer(struct world *world, int status, unsigned retry_after) {
   bool asks = retry_after && !attempt->answer.head.complete;
   snprintf(line, sizeof line, "Retry-After: %u\r\n", retry_after);
   if (asks) head_line(&attempt->answer, line);
-  end_head(attempt);
+  end_head(world, attempt);
   if (asks && attempt->answer.head.status == status)
     model_find(&world->model, attempt->owner)->not_before_us = now_us + retry_after * 1000000;
   finish(world, attempt);
@@ -313,7 +317,7 @@ static void answer_echo(struct world *world, unsigned argument) {
     snprintf(line, sizeof line, "X-Echo: %s\r\n", attempt->authorization);
     head_line(&attempt->answer, line);
   }
-  end_head(attempt);
+  end_head(world, attempt);
   CHECK(trail_buffer_append_text(&attempt->answer.body, attempt->authorization) == TRAIL_OK);
   finish(world, attempt);
 }
@@ -348,7 +352,7 @@ static void reach(struct world *world, unsigned argument) {
   if (!attempt) return;
   attempt->answer.sent = true;
   if (argument & 2) begin_answer(world, attempt, 200);
-  if ((argument & 6) == 6) end_head(attempt);
+  if ((argument & 6) == 6) end_head(world, attempt);
   model_reach(&world->model, attempt);
 }
 

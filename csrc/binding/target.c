@@ -28,7 +28,7 @@ static bool complain_of(lua_State *L, struct trail_target_complaint *complaint, 
   if (error->name.size == 0)
     return complain(L, complaint, subject, trail_target_text(error->reason), value);
   lua_pushlstring(L, error->name.bytes, error->name.size);
-  complaint->subject = error->reason == TRAIL_TARGET_MISSING_PARAM ? "path" : subject;
+  complaint->subject = subject;
   complaint->text = trail_target_text(error->reason);
   return false;
 }

@@ -85,10 +85,14 @@ static const char *waiting_for(const struct trail_call *call) {
   }
 }
 
-static void say_timed_out(struct trail_call *call, const char *doing) {
+static void say_ended(struct trail_call *call, const char *how, const char *doing) {
   char text[256];
-  snprintf(text, sizeof text, "timed out %.200s", doing);
+  snprintf(text, sizeof text, "%s %.200s", how, doing);
   trail_answer_say(&call->answer, text);
+}
+
+static void say_timed_out(struct trail_call *call, const char *doing) {
+  say_ended(call, "timed out", doing);
 }
 
 static void run_out(struct trail_engine *engine, struct trail_call *call, int64_t now_us) {
@@ -212,7 +216,10 @@ void trail_engine_cancel(struct trail_engine *engine, struct trail_call *call,
   bool in_flight = call->transfer != NULL;
   stop_transfer(engine, call);
   const char *doing = in_flight ? call->answer.message : waiting_for(call);
-  if (why == TRAIL_TIMEOUT) say_timed_out(call, doing ? doing : "");
+  if (!doing) doing = "waiting";
+  if (why == TRAIL_TIMEOUT) say_timed_out(call, doing);
+  if (why == TRAIL_CANCELLED) say_ended(call, "cancelled while", doing);
+  if (why == TRAIL_CLOSED) say_ended(call, "the client was closed while", doing);
   call->limit = why == TRAIL_TIMEOUT ? TRAIL_LIMIT_BATCH_DEADLINE : TRAIL_LIMIT_NONE;
   trail_pacing_return(engine, call, now_us);
   trail_life_fail(engine, call, why, now_us);

@@ -30,10 +30,11 @@
   X(DOT_SEGMENT, "holds the segment \".\" or \"..\" (plain or as %2e), which servers resolve")    \
   X(BAD_TEMPLATE, "holds a brace that is no {name}: names are letters, digits, _ - and .; "       \
                   "write %7B and %7D for braces")                                                 \
-  X(MISSING_PARAM, "has a {name} that params does not give")                                      \
-  X(UNUSED_PARAM, "has no {name} for one of params")                                              \
-  X(EMPTY_PARAM, "would lose a segment: a value of params is empty")                              \
-  X(DOT_PARAM, "would change its meaning: a value of params is \".\" or \"..\"")                  \
+  X(MISSING_PARAM, "is not given, but the path has it in braces: add it to params, or write %7B " \
+                   "and %7D where braces are meant")                                              \
+  X(UNUSED_PARAM, "is not in the path: write it there in braces, or leave it out of params")      \
+  X(EMPTY_PARAM, "is empty, and the path would lose a segment: give it a value")                  \
+  X(DOT_PARAM, "is \".\" or \"..\", which servers resolve to another path: give another value")   \
   X(NO_NAME, "has a pair without a name")                                                         \
   X(QUESTION_MARK, "begins with \"?\": leave it out, the client puts it")                         \
   X(TOO_LONG, "makes the request target longer than 16384 bytes")                                 \

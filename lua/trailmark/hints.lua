@@ -163,6 +163,12 @@ local function tls(err)
     .. " a CA of your own"
 end
 
+local function cancelled(err)
+  if tostring(err.message):find("forked", 1, true) then return "make it again in this process" end
+  local again = err.outcome == "not_sent" and "nothing was sent, so it can be made again"
+  return join("by call:cancel, or whoever waited for it has left", again)
+end
+
 --- Why an answer that is usually tried again was not.
 local NOT_RETRIED = {
   deadline = "the deadline left no time for another attempt",
@@ -201,7 +207,7 @@ hints.rows = {
     remedy = tls },
   { name = "timeout", means = "an attempt, the connect or the whole call took too long",
     says = "no complete answer", remedy = timeout },
-  { name = "cancelled", means = "the call was cancelled", says = "cancelled" },
+  { name = "cancelled", means = "the call was cancelled", says = "cancelled", remedy = cancelled },
   { name = "closed", means = "the client is closed", says = "the client is closed",
     remedy = "make another with trailmark.new" },
   { name = "pending", means = "wait(seconds) ran out; the call goes on", says = "not done yet",

@@ -76,6 +76,10 @@ describe("hints.remedy", function()
       { "deadline = 90", "queueing" } },
     { "a timeout without its limit", { kind = "timeout" }, {}, { "deadline" } },
     { "a closed client", { kind = "closed" }, {}, { "trailmark.new" } },
+    { "a cancelled call", { kind = "cancelled", outcome = "unknown" }, {}, { "call:cancel", "-nothing was sent" } },
+    { "a cancelled call that was not sent", { kind = "cancelled", outcome = "not_sent" }, {}, { "nothing was sent" } },
+    { "a call of the process before a fork", { kind = "cancelled", message = "... was forked from" }, {},
+      { "in this process" } },
     { "a wait that ran out", { kind = "pending" }, {}, { "wait" } },
     { "malformed HTTP", { kind = "protocol" }, {}, { "proxy" } },
     { "an answer that is too large", { kind = "too_large" },
@@ -94,7 +98,7 @@ describe("hints.remedy", function()
     end)
   end
 
-  for _, row in ipairs { { "argument" }, { "cancelled" }, { "http", 418 } } do
+  for _, row in ipairs { { "argument" }, { "http", 418 } } do
     it(("has none to give for %s"):format(table.concat(row, " ")), function()
       assert.is_nil(hints.remedy({ kind = row[1], status = row[2] }, {}))
     end)

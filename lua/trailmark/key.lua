@@ -5,6 +5,7 @@
 -- expired, and after a 401. Calls wait for the answer in the core; of those who wait for them one
 -- calls the function, in its own coroutine, one at a time.
 
+local checks = require "trailmark.checks"
 local core = require "trailmark.core"
 local errors = require "trailmark.errors"
 local is_interruption = require "trailmark.interruption"
@@ -105,6 +106,9 @@ local function ask(self, me, which, why)
   return self.ask[which](why)
 end
 
+local NO_TIME = "the function %s gave %s as its third value, which must be the seconds until the key"
+  .. " expires: return a number there, or nil"
+
 --- Asks a function; the problem says which one failed, and never what it returned.
 local function asked(self, which, why)
   local name = which == "key" and "key" or "fallback_key"
@@ -117,6 +121,9 @@ local function asked(self, which, why)
   end
   if type(given) ~= "string" then
     return nil, ("the function %s gave no key: %s"):format(name, words(problem or type(given)))
+  end
+  if expires_in ~= nil and (type(expires_in) ~= "number" or expires_in ~= expires_in) then
+    return nil, NO_TIME:format(name, checks.describe(expires_in))
   end
   return given, nil, expires_in
 end
@@ -132,7 +139,7 @@ end
 local function renew(self, why)
   local given, problem, expires_in = asked(self, "key", why)
   if not given then return nil, problem end
-  return self.handle:set_key(given, "function", type(expires_in) == "number" and expires_in or nil)
+  return self.handle:set_key(given, "function", expires_in)
 end
 
 -- The question ------------------------------------------------------------------------------------

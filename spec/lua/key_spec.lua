@@ -165,6 +165,17 @@ describe("a key function", function()
     assert.matches("table", fails(function() error({}) end).message)
   end)
 
+  it("whose third value is no time fails the call, and says so", function()
+    for got, value in pairs { ["a string of 3 bytes"] = "300", ["a table"] = {}, ["true"] = true, ["NaN"] = 0 / 0 } do
+      local err = fails(function() return sb.key, nil, value end)
+      assert.matches("the function key gave " .. got .. " as its third value, which must be the seconds until the"
+        .. " key expires: return a number there, or nil", err.message)
+    end
+    for _, value in ipairs { -1, 0, 1e300, math.huge } do
+      assert(assert(sb:client { key = function() return sb.key, nil, value end }):workspace())
+    end
+  end)
+
   it("is asked again after it failed", function()
     local keys = { false, sb.key }
     local tm = assert(sb:client { key = function() return table.remove(keys, 1) or nil, "later" end })

@@ -196,6 +196,7 @@ end
 ---@return trailmark.Result[]
 function batch.all(client, specs, level)
   check_array(specs, "tm:all: the calls must be an array of tables", level + 1)
+  if #specs > 0 then place.check_wait(client, level + 1) end
   for i, spec in ipairs(specs) do
     options.request(spec, level + 1, ("tm:all: call %d"):format(i))
   end
@@ -218,6 +219,7 @@ function batch.map(client, items, make, opts, level)
       .. type(make), level + 1)
   end
   local settings = options.batch(opts, level + 1)
+  if #items > 0 then place.check_wait(client, level + 1) end
   return run(new(client, "tm:map", items, make, settings))
 end
 

@@ -196,7 +196,7 @@ local function perform(self, level, method, path, query, body, settings)
   return data, problem, response
 end
 
---- The verbs differ in what their second argument is. They do not tail-call, so that levels count.
+--- The verbs differ in what their second argument is. Nothing tail-calls here, so that levels count.
 local function verb(self, method, path, what, value, opts, name)
   check_place(self, 3)
   local settings, problem = options.call(opts, 3, name)
@@ -204,7 +204,8 @@ local function verb(self, method, path, what, value, opts, name)
   options.arguments(path, what, value, opts, 3, name)
   local query, body
   if what == "query" then query = value else body = value end
-  return perform(self, 3, method, path, query, body, settings)
+  local data, err, response = perform(self, 3, method, path, query, body, settings)
+  return data, err, response
 end
 
 --- GET. `query` is a table (strings, numbers, booleans; an array repeats its name) or an encoded

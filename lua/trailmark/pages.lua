@@ -307,7 +307,7 @@ end
 
 --- Keeps two coroutines from waiting for one page.
 local function lone_take(self, level)
-  place.check(self.client, level + 1)
+  place.check_wait(self.client, level + 1)
   if is_taken(self) then
     error("trailmark: another coroutine waits for the next page of this list", level + 1)
   end

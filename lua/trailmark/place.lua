@@ -123,6 +123,14 @@ function place.here(client, level)
   return adapter, token
 end
 
+--- Raises where nobody may wait, or can: before anything is begun that is to be waited for.
+---@param client table
+---@param level integer
+function place.check_wait(client, level)
+  place.check(client, level + 1)
+  place.here(client, level + 1)
+end
+
 ---@param value any      nil is fine
 ---@param name string
 ---@param level integer

@@ -112,6 +112,39 @@ describe("place.is_inner", function()
   end)
 end)
 
+describe("a place where nobody can wait", function()
+  local sb, tm
+  setup(function()
+    sb = assert(sandbox.start())
+    local adapter = require("spec.support.hand_loop").new().adapter
+    adapter.waiter = function() return nil, "nobody can wait here" end
+    tm = assert(sb:client { loop = adapter })
+  end)
+  teardown(function() sb:stop() end)
+
+  local calls = {
+    get = function() tm:get "/echo" end,
+    all = function() tm:all { { path = "/echo" } } end,
+    map = function() tm:map({ 1 }, function() return { path = "/echo" } end) end,
+    collect = function() tm:collect "/contacts" end,
+    each = function() for _ in tm:each "/contacts" do error "there is no item" end end,
+    pages = function() for _ in tm:pages "/contacts" do error "there is no page" end end,
+    pager = function() tm:pager("/contacts"):next() end,
+    sleep = function() tm:sleep(0) end,
+  }
+  for name, make in pairs(calls) do
+    it("is told to the caller of " .. name .. ", and nothing is sent", function()
+      raises("^trailmark: nobody can wait here$", make)
+      assert.same({}, sb:log())
+    end)
+  end
+
+  it("is none for a batch of nothing", function()
+    assert.same({}, tm:all {})
+    assert.same({}, (tm:map({}, error)))
+  end)
+end)
+
 describe("place.here", function()
   local adapter = { waiter = function() return coroutine.running() end }
 

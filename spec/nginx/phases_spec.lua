@@ -10,8 +10,11 @@ local HTTP = [[
     key = os.getenv "TRAILMARK_API_KEY"
     said = {}
     function try(where)
-      local ok, data, err = pcall(client.get, client, "/workspaces/me")
-      said[where] = ok and (data and data.id or tostring(err)) or data
+      local ok, problem = pcall(function()
+        local data, err = client:get "/workspaces/me"
+        said[where] = data and data.id or tostring(err)
+      end)
+      if not ok then said[where] = problem end
     end
     function start(where)
       local ok, problem = pcall(client.send, client, { path = "/contacts", query = { from = where } })
@@ -114,7 +117,7 @@ describe("nginx", function()
     for _, phase in ipairs { "init_worker", "set", "header_filter", "body_filter", "log", "balancer" } do
       assert.equal(("trailmark: nginx cannot wait for a call in %s_by_lua: make it in a function that"
         .. " ngx.timer.at(0, ...) runs, or start it with tm:send and do not wait"):format(phase),
-        all[phase]:match "^init_by_lua%(nginx.conf:%d+%):7: (.*)")
+        all[phase]:match "^init_by_lua%(nginx.conf:%d+%):8: (.*)")
     end
     assert.matches("trailmark: nginx has no workers yet in init_by_lua: make a client there, and its calls in"
       .. " init_worker_by_lua, in a function that ngx.timer.at%(0, ...%) runs", all.init)

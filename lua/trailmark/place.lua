@@ -171,8 +171,8 @@ local function try_traced(f)
   return true, f()
 end
 
---- Runs `f` in a coroutine of the loop's, in which it may wait. What it raises then is reported, too,
--- but on 5.1, where whoever lets it go on is told.
+--- Runs `f` in a coroutine of the loop's, in which it may wait. What it raises after that is
+-- reported, too, but on 5.1, where whoever lets it go on is told.
 ---@param home { adapter: trailmark.Loop, key: any }
 ---@param f fun()
 ---@param report fun(problem: any)

@@ -7,8 +7,8 @@
 -- coroutine runs inside somebody else's blocking call, and no wake-up is lost by one.
 --
 -- An owner is a table with `finished(self, number)`, which returns the task to run for it, or nil.
--- A task is a table with `run(self)` and, for the queue, `behind`; with `missed(self)` it hears that
--- `run` has raised.
+-- A task is a table with `run(self)` and, for the queue, `behind`; with `missed(self)` it hears
+-- that `run` has raised.
 --
 -- Memory may run out anywhere in here. What was taken from the core, or out of a queue, is told or
 -- run once more the next time then, so an owner and a task must bear to be told and run twice.

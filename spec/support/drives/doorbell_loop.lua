@@ -71,9 +71,10 @@ package.preload["trailmark.loop." .. NAME] = function() return adapter end
 
 -- The loop ----------------------------------------------------------------------------------------
 
---- What is waited for: objects for select, the coroutine by its object, the first time to go on.
+--- What is waited for: objects for select, the coroutine by its object (one that is dropped goes),
+-- the first time to go on.
 local function waited_for()
-  local list, threads, at = {}, {}, math.huge
+  local list, threads, at = {}, setmetatable({}, { __mode = "v" }), math.huge
   for thread, what in pairs(parked) do
     at = math.min(at, what.at)
     if what.fd then
@@ -88,10 +89,19 @@ local function turn()
   local list, threads, at = waited_for()
   assert(at < math.huge, "nothing is waited for any more")
   for _, one in ipairs(socket.select(list, nil, math.max(at - core.now(), 0))) do
-    resume(threads[one], true)
+    if threads[one] then resume(threads[one], true) end
   end
   for thread, what in pairs(parked) do
     if what.at <= core.now() then return resume(thread, false) end -- which may change the table
+  end
+end
+
+--- Ends coroutines that wait as such hosts do, by forgetting them; their connections go with them.
+function doorbell_loop.drop(threads)
+  for _, thread in ipairs(threads) do
+    local what = parked[thread]
+    if what and what.fd then testing.process.close(what.fd) end
+    parked[thread] = nil
   end
 end
 

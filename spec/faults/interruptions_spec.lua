@@ -58,6 +58,43 @@ local DRIVEN = [[
   end)
 ]]
 
+-- A service that from one round to the next takes another key alone, asked by four calls at a time.
+local ROTATED = [[
+  local drive = require "spec.support.drives.drivers"[os.getenv "DRIVE"]
+  local path, now = os.tmpname(), nil
+  local function rotate(round)
+    now = "tm_live_of_round_" .. round
+    local file = assert(io.open(path, "w"))
+    file:write(now)
+    file:close()
+  end
+  interrupted(function()
+    drive.run(function(loop)
+      rotate(0)
+      local asked = { key = 0, fallback = 0 }
+      local function ask(which)
+        asked[which] = asked[which] + 1
+        return now
+      end
+      local clients = {
+        file = client { loop = loop, key = false, key_file = path },
+        key = client { loop = loop, key = function() return ask "key" end },
+        fallback = client { loop = loop, fallback_key = function() return ask "fallback" end },
+      }
+      for round = 1, CALLS / 10 do
+        rotate(round)
+        for name, tm in pairs(clients) do
+          local results = tm:map({ 1, 2, 3, 4 }, function() return { path = "/only/" .. now } end)
+          for i = 1, 4 do assert(results[i].data, name .. tostring(results[i].err)) end
+        end
+      end
+      for which, times in pairs(asked) do assert(times == CALLS / 10, which .. " " .. times) end
+      for _, tm in pairs(clients) do tm:close() end
+    end)
+  end)
+  os.remove(path)
+]]
+
 describe("with a thousand interruptions a second", function()
   local server
   setup(function()
@@ -65,12 +102,14 @@ describe("with a thousand interruptions a second", function()
       for request in function() return connection:request() end do
         local path = request.line:match " /(%a+)"
         if path == "stall" then return connection:await_end() end
+        local only = request.line:match " /only/([%w_]+)"
+        local rejected = only and request.headers.authorization ~= "Bearer " .. only
         -- Nobody reads it before the end, so it has to fit into a pipe.
         if path == "echo" then say("p " .. request.headers["idempotency-key"]:sub(1, 13) .. "\n") end
         local page = tonumber(request.line:match "cursor=(%d)" or 1)
         local list = ('{"data":[%d],"next_cursor":%s}'):format(page,
           page < 3 and ('"%d"'):format(page + 1) or "null")
-        connection:answer(200, path == "echo" and request.body or list)
+        connection:answer(rejected and 401 or 200, path == "echo" and request.body or list)
       end
     end)
   end)
@@ -92,6 +131,10 @@ describe("with a thousand interruptions a second", function()
     if require("spec.support.drives.drivers")[drive] then
       it("calls, batches, lists and sleeps go on: " .. drive, function()
         run(DRIVEN, { DRIVE = drive })
+      end)
+
+      it("keys are rotated, each source asked once for all calls: " .. drive, function()
+        run(ROTATED, { DRIVE = drive })
       end)
     end
   end

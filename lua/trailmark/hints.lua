@@ -54,7 +54,10 @@ local function out_of_descriptors(err)
   local message = tostring(err.message)
   if not message:find("no descriptor is left", 1, true)
     and not message:find("Too many open files", 1, true) then return nil end
-  local limit = in_nginx() and "worker_rlimit_nofile in nginx.conf"
+  local of_system = message:find("fs.file-max", 1, true)
+    or message:find("open files in system", 1, true)
+  local limit = of_system and "fs.file-max (sysctl), the system's limit"
+    or in_nginx() and "worker_rlimit_nofile in nginx.conf"
     or in_haproxy() and "ulimit-n in HAProxy's section global" or "the limit (ulimit -n)"
   return ("raise %s, close what is not in use, or make fewer calls at a time"):format(limit)
 end

@@ -4,7 +4,10 @@
 -- TRAIL_LONG=1 does it in all scenarios of failing memory (spec/oom/scenarios.lua), and not only in
 -- those that differ in what they open.
 
+local drivers = require "spec.support.drives.drivers"
+local failing_child = require "spec.support.failing_child"
 local process = require "spec.support.process"
+local raw_server = require "spec.support.raw_server"
 
 local LONG = os.getenv "TRAIL_LONG" == "1"
 
@@ -64,4 +67,62 @@ describe("a name that finds no descriptor to be resolved with", function()
   it("is told as what it is otherwise", function()
     assert.matches("^network\tnot_sent\tCould not resolve host", told(50))
   end)
+end)
+
+describe("a system whose processes have all the descriptors there are", function()
+  local server
+  setup(function()
+    server = raw_server.start(function(connection)
+      while connection:request() do connection:answer(200, "{}") end
+    end)
+  end)
+  teardown(function() server:stop() end)
+
+  local PRELUDE = [[
+    local function full(f)
+      system.fill(true)
+      local data, err = f()
+      system.fill(false)
+      assert(data == nil, "it needs none")
+      return err
+    end
+    --- It says so, and what to raise, and that is not this process's own limit.
+    local function judge(err, what)
+      local said = ("no descriptor is left for %s: the system has too many open (fs.file-max)"):format(what)
+      assert(err.kind == "network" and err.outcome == "not_sent", tostring(err))
+      assert(err.message:find(said, 1, true), err.message)
+      assert(err.hint:find("raise fs.file-max", 1, true) and not err.hint:find "ulimit", err.hint)
+    end
+    local tm = client { retries = 0 }
+  ]]
+
+  for what, code in pairs {
+    ["the first call of all"] = [[
+      judge(full(function() return tm:get "/" end), "epoll")
+    ]],
+    ["one that needs a connection"] = [[
+      assert(tm:get "/")
+      judge(full(function() return tm:post("/", {}, { idempotency_key = false }) end), "a connection")
+    ]],
+    ["a key file"] = [[
+      local path = os.tmpname()
+      local err = full(function() return trailmark.new { key_file = path } end)
+      os.remove(path)
+      assert(err.kind == "config" and err.message:find("open files in system", 1, true), err.message)
+      assert(err.hint:find("raise fs.file-max", 1, true), err.hint)
+    ]],
+    ["the worker's start"] = drivers.worker and [[
+      local doorbell = require "spec.support.drives.doorbell_loop"
+      doorbell.run(function()
+        tm = client { retries = 0, loop = doorbell.name }
+        judge(full(function() return tm:get "/" end), "epoll")
+        assert(tm:get "/")
+      end)
+      tm = client()
+    ]],
+  } do
+    it("is told as that, and the next call works: " .. what, function()
+      failing_child(PRELUDE .. code .. "assert(tm:get '/')", { URL = server.url })
+    end)
+  end
 end)

@@ -25,9 +25,9 @@ __attribute__((visibility("default"))) struct trail_failing_system trail_failing
 
 static bool refused(void) {
   int (*refuses)(void) = trail_failing_system.refuses_descriptor;
-  if (!refuses || !refuses()) return false;
-  errno = EMFILE;
-  return true;
+  int problem = trail_failing_system.full ? ENFILE : refuses && refuses() ? EMFILE : 0;
+  if (problem) errno = problem;
+  return problem != 0;
 }
 
 static void take_time(void) {

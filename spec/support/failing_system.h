@@ -7,6 +7,7 @@
 
 struct trail_failing_system {
   int (*refuses_descriptor)(void); /* asked for each that is to be made; true: EMFILE */
+  atomic_int full;                 /* the whole system has none: ENFILE */
   atomic_int no_random;            /* getrandom and getentropy fail */
   atomic_int no_threads;           /* pthread_create fails */
   atomic_int slow_ms;              /* it takes so long to make a socket, */

@@ -9,6 +9,12 @@ static struct trail_failing_system *preloaded(lua_State *L) {
   return system;
 }
 
+/* fill(boolean): whether the whole system is out of descriptors */
+static int fill(lua_State *L) {
+  preloaded(L)->full = lua_toboolean(L, 1);
+  return 0;
+}
+
 /* random(boolean): whether there are random bytes */
 static int has_random(lua_State *L) {
   preloaded(L)->no_random = !lua_toboolean(L, 1);
@@ -46,6 +52,7 @@ static int interrupt_allocations(lua_State *L) {
 }
 
 const luaL_Reg trail_testing_failing_system[] = {
+    {"fill", fill},
     {"random", has_random},
     {"threads", has_threads},
     {"step_wall", step_wall},

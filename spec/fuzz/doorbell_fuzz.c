@@ -11,6 +11,7 @@
  *   t9  9 ms pass                            f        the next guest cannot be watched
  *   z0  a guest finds no memory for him; z1: no descriptor is left for one; z2: nor by the spare
  *   w0  waiter 0 waits without a line, on the connection that is known as its own
+ *   i0  waiter 0 notes what it has seen; R and W are r and w of one who has done so before
  * Behind a step of a Lua thread, or an "e", a "+" leaves the worker busy: what it has to answer is
  * answered behind a later step.
  */
@@ -373,13 +374,19 @@ static void take_calls(struct world *world, int desk) {
   CHECK(world->put[desk] == world->taken[desk]);
 }
 
+static void intend(struct world *world, struct waiter *waiter) {
+  if (!waiter->number || waits_for(world, waiter->number)) return;
+  waiter->seen = trail_desk_asks(world->desks[waiter->desk], waiter->number);
+  waiter->listens = false;
+}
+
 static void ring(struct world *world, struct guest *guest, unsigned which, int64_t for_ms) {
   char line[LINE];
   if ((int)which >= world->waiter_count || guest->waits || guest->filled) return;
   struct waiter *waiter = &world->waiters[which];
-  if (!waiter->number || waits_for(world, waiter->number)) return;
-  waiter->listens = false;
-  uint64_t seen = trail_desk_asks(world->desks[waiter->desk], waiter->number);
+  if (!waiter->number || waiter->listens || waits_for(world, waiter->number)) return;
+  uint64_t seen = trail_desk_asked(waiter->number);
+  CHECK(seen == waiter->seen);
   int size = snprintf(line, sizeof line, "%llu %llu %lld\n", (unsigned long long)waiter->number,
                       (unsigned long long)seen, for_ms ? (long long)(now_us + for_ms * 1000) : 0LL);
   say(world, guest, trail_slice_of(line, (size_t)size));
@@ -388,7 +395,6 @@ static void ring(struct world *world, struct guest *guest, unsigned which, int64
 static void wait_in_silence(struct world *world, struct waiter *waiter) {
   if (!waiter->number || waiter->listens) return;
   if (!is_known(world, waiter->number) || waits_for(world, waiter->number)) return;
-  waiter->seen = trail_desk_asks(world->desks[waiter->desk], waiter->number);
   bool news = trail_desk_concerns(waiter->number, waiter->seen);
   waiter->listens = trail_desk_listens(waiter->number);
   CHECK(waiter->listens == !news);
@@ -436,6 +442,13 @@ static void say_text(struct world *world, struct guest *guest, struct trail_slic
   free(copy);
 }
 
+static void ring_for(struct world *world, struct guest *guest, struct trail_slice line) {
+  unsigned which = digit_at(line, 3);
+  bool intends = line.bytes[0] == 'r' && (int)which < world->waiter_count;
+  if (intends && !guest->waits && !guest->filled) intend(world, &world->waiters[which]);
+  ring(world, guest, which, digit_at(line, 5));
+}
+
 static void step(struct world *world, struct trail_slice line) {
   unsigned which = digit_at(line, 1);
   struct guest *guest = (int)which < world->guest_count ? &world->guests[which] : NULL;
@@ -455,7 +468,11 @@ static void step(struct world *world, struct trail_slice line) {
       if (guest && line.size > 3) say_text(world, guest, trail_slice_from(line, 3));
       break;
     case 'r':
-      if (guest) ring(world, guest, digit_at(line, 3), digit_at(line, 5));
+    case 'R':
+      if (guest) ring_for(world, guest, line);
+      break;
+    case 'i':
+      if (waiter) intend(world, waiter);
       break;
     case 'x':
       if (guest) hang_up(world, guest);
@@ -474,6 +491,8 @@ static void step(struct world *world, struct trail_slice line) {
       if (waiter) lose(world, waiter);
       break;
     case 'w':
+    case 'W':
+      if (waiter && line.bytes[0] == 'w' && !waiter->listens) intend(world, waiter);
       if (waiter) wait_in_silence(world, waiter);
       break;
     case 'e':
@@ -492,7 +511,7 @@ static void step(struct world *world, struct trail_slice line) {
 
 /* Whether the worker comes to nothing else meanwhile; a step of its own it does at once. */
 static bool leaves_it_busy(struct trail_slice line) {
-  return line.size > 1 && line.bytes[line.size - 1] == '+' && strchr("elnopwO", line.bytes[0]);
+  return line.size > 1 && line.bytes[line.size - 1] == '+' && strchr("eilnopwWO", line.bytes[0]);
 }
 
 static void take_step(struct world *world, struct trail_slice line) {

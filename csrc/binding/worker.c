@@ -83,6 +83,13 @@ static int poke(lua_State *L) {
   return 0;
 }
 
+/* waiter:share(id | nil): it waits for the call of that id, whose ring is another's; or no longer.
+ * When the last who does so has left, the call is cancelled. */
+static int share(lua_State *L) {
+  trail_desk_share(trail_worker_waiter(L, 1), (uint64_t)luaL_optinteger(L, 2, 0));
+  return 0;
+}
+
 /* Who waits keeps it, so the host has ended his coroutine. */
 static int collect(lua_State *L) {
   struct waiter *waiter = luaL_checkudata(L, 1, WAITER);
@@ -99,8 +106,8 @@ static int wake(lua_State *L) {
 }
 
 void trail_worker_register(lua_State *L) {
-  static const luaL_Reg methods[] = {
-      {"ask", ask}, {"line", line}, {"listen", listen}, {"poke", poke}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"ask", ask},   {"line", line},   {"listen", listen},
+                                     {"poke", poke}, {"share", share}, {NULL, NULL}};
   static const luaL_Reg functions[] = {{"waiter", create}, {"wake", wake}, {NULL, NULL}};
   trail_compat_metatable(L, WAITER, methods, collect);
   for (const luaL_Reg *f = functions; f->name; f++) {

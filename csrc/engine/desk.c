@@ -10,6 +10,7 @@ struct waiter {
   struct trail_errand poke; /* first: it is found by it */
   uint64_t number, tick;
   uint64_t asked;          /* what it had seen when it last began to wait */
+  uint64_t shares;         /* the id of a call that it waits for with others; 0: none */
   struct trail_desk *desk; /* NULL: closed, and in no bucket */
   bool lost;
   bool listens;        /* for a ring, without having sent a line */
@@ -100,6 +101,32 @@ bool trail_desk_hush(uint64_t number) {
   return listened;
 }
 
+void trail_desk_share(uint64_t number, uint64_t call_id) {
+  trail_desk_lock();
+  struct waiter *waiter = *place_of(number);
+  if (waiter) waiter->shares = call_id;
+  trail_desk_unlock();
+}
+
+uint64_t trail_desk_unshare(uint64_t number) {
+  trail_desk_lock();
+  struct waiter *waiter = *place_of(number);
+  uint64_t call_id = waiter ? waiter->shares : 0;
+  if (waiter) waiter->shares = 0;
+  trail_desk_unlock();
+  return call_id;
+}
+
+bool trail_desk_is_shared(uint64_t call_id) {
+  bool shared = false;
+  trail_desk_lock();
+  for (int i = 0; i < BUCKETS; i++)
+    for (const struct waiter *waiter = waiters[i]; waiter; waiter = waiter->next)
+      shared = shared || waiter->shares == call_id;
+  trail_desk_unlock();
+  return shared;
+}
+
 bool trail_desk_await(struct trail_call *call, uint64_t waiter) {
   struct trail_job *job = call->job;
   trail_desk_lock();
@@ -149,12 +176,13 @@ struct trail_errand *trail_desk_poke_locked(uint64_t number) {
   return &waiter->poke;
 }
 
-uint64_t trail_desk_poked(struct trail_errand *errand, bool *lost) {
+uint64_t trail_desk_poked(struct trail_errand *errand, bool *lost, uint64_t *shared) {
   struct waiter *waiter = (struct waiter *)errand;
   trail_desk_lock();
   uint64_t number = waiter->number;
   bool closed = !waiter->desk;
   *lost = waiter->lost;
+  *shared = waiter->shares;
   waiter->poke.kind = TRAIL_ERRAND_NONE;
   trail_desk_unlock();
   if (closed) trail_memory_free(waiter);

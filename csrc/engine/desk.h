@@ -53,6 +53,8 @@ uint64_t trail_desk_asked(uint64_t waiter); /* the same once more */
 /* It waits, as it was about to, and sends no line: the doorbell knows its connection. False: there
  * are news already, and no ring will come. */
 bool trail_desk_listens(uint64_t waiter);
+/* It waits for a call, by that id, whose ring is another's; 0: no longer. */
+void trail_desk_share(uint64_t waiter, uint64_t call_id);
 /* False: the call is done. */
 bool trail_desk_await(struct trail_call *call, uint64_t waiter);
 
@@ -66,8 +68,12 @@ bool trail_desk_poke(uint64_t waiter);
 bool trail_desk_hush(uint64_t waiter);
 /* The same with the lock held, for an errand: NULL where it is going to look anyhow. */
 struct trail_errand *trail_desk_poke_locked(uint64_t waiter);
-/* That errand is performed: the waiter's number, and whether it was lost. */
-uint64_t trail_desk_poked(struct trail_errand *errand, bool *lost);
+/* That errand is performed: the waiter's number, and whether it was lost; what it shared then. */
+uint64_t trail_desk_poked(struct trail_errand *errand, bool *lost, uint64_t *shared);
+/* It shares that no longer, for it has left: the call's id, or 0. */
+uint64_t trail_desk_unshare(uint64_t waiter);
+/* Whether anybody is left who shares it. */
+bool trail_desk_is_shared(uint64_t call_id);
 /* Whether the waiter, who has seen so much, has news; true too where it is gone. */
 bool trail_desk_concerns(uint64_t waiter, uint64_t seen);
 uint64_t trail_desk_waiter_of(const struct trail_call *call);

@@ -22,7 +22,8 @@ struct trail_worker {
   /* Under `at_work`: */
   struct trail_engine *engine;
   struct trail_doorbell *bell;
-  uint64_t missed[TRAIL_MISSED_AT_ONCE]; /* waiters who left, their calls to be cancelled */
+  uint64_t missed[TRAIL_MISSED_AT_ONCE];   /* waiters who left, their calls to be cancelled */
+  uint64_t unshared[TRAIL_MISSED_AT_ONCE]; /* and the calls that they shared with others, or 0 */
   unsigned missed_count;
   bool asking; /* a question was passed on, and perhaps nobody has taken it */
   /* Under the desks' lock: */

@@ -78,10 +78,16 @@ static void ask_the_others(void) {
     if (call->state == TRAIL_CALL_AWAITING_KEY) poke(trail_desk_waiter_of(call));
 }
 
-static bool is_missed(uint64_t waiter) {
-  for (unsigned i = 0; waiter && i < trail_worker.missed_count; i++)
-    if (trail_worker.missed[i] == waiter) return true;
+static bool is_among(uint64_t number, const uint64_t *numbers) {
+  for (unsigned i = 0; number && i < trail_worker.missed_count; i++)
+    if (numbers[i] == number) return true;
   return false;
+}
+
+/* Nobody is left of those who waited for it. */
+static bool is_missed(const struct trail_call *call) {
+  if (is_among(trail_desk_waiter_of(call), trail_worker.missed)) return true;
+  return is_among(call->id, trail_worker.unshared) && !trail_desk_is_shared(call->id);
 }
 
 /* Many may leave at once, so the calls are gone through once for all of them. */
@@ -89,23 +95,23 @@ static void cancel_missed(int64_t now_us) {
   if (!trail_worker.missed_count) return;
   for (struct trail_call *call = trail_worker.engine->first, *next; call; call = next) {
     next = call->next;
-    if (is_missed(trail_desk_waiter_of(call)))
-      trail_engine_cancel(trail_worker.engine, call, TRAIL_CANCELLED, now_us);
+    if (is_missed(call)) trail_engine_cancel(trail_worker.engine, call, TRAIL_CANCELLED, now_us);
   }
   trail_worker.missed_count = 0;
   ask_the_others();
 }
 
-static void miss(uint64_t waiter, int64_t now_us) {
+static void miss(uint64_t waiter, uint64_t shared, int64_t now_us) {
   if (trail_worker.missed_count == TRAIL_MISSED_AT_ONCE) cancel_missed(now_us);
-  trail_worker.missed[trail_worker.missed_count++] = waiter;
+  trail_worker.missed[trail_worker.missed_count] = waiter;
+  trail_worker.unshared[trail_worker.missed_count++] = shared;
 }
 
 static void look_after(struct trail_errand *poke, int64_t now_us) {
   bool lost;
-  uint64_t waiter = trail_desk_poked(poke, &lost);
+  uint64_t shared, waiter = trail_desk_poked(poke, &lost, &shared);
   if (lost)
-    miss(waiter, now_us);
+    miss(waiter, shared, now_us);
   else
     answer(waiter);
 }
@@ -221,7 +227,8 @@ static void hear(int fd, int64_t now_us) {
   }
   if (!trail_doorbell_hear(trail_worker.bell, fd, &ring)) return;
   if (ring.gone) {
-    if (trail_desk_hush(ring.waiter) || ring.waited) miss(ring.waiter, now_us);
+    if (trail_desk_hush(ring.waiter) || ring.waited)
+      miss(ring.waiter, trail_desk_unshare(ring.waiter), now_us);
   } else if (trail_desk_concerns(ring.waiter, ring.seen)) {
     answer(ring.waiter);
   }

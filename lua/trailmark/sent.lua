@@ -157,13 +157,24 @@ local function pending(self, seconds)
   return nil, errors.new(fields)
 end
 
---- It lives on, whoever leaves that waits for it.
+--- It lives on when one of those leaves who wait for it.
 local function mind(self)
   if self.minder then return end
   local home = pump.home(loop.home(self.client._loop))
   if not home.porter or not pump.announce(self.handle, self, home) then return end
   self.minder = home.porter
   home.porter:expect(self.handle)
+  for waiting in pairs(self.waiters) do waiting:share(self.handle) end
+end
+
+--- The doorbell rings for the one who waits; or for the minder, and then the call ends with the last
+-- of those who wait, unless it has a callback.
+local function expect(self, me)
+  if not self.minder then
+    me:expect(self.handle)
+  elseif not self.callback then
+    me:share(self.handle)
+  end
 end
 
 local function suspended(self, adapter, token, at)
@@ -172,7 +183,7 @@ local function suspended(self, adapter, token, at)
   self.waiters = self.waiters or {}
   if next(self.waiters) then mind(self) end
   self.waiters[me] = true
-  if not self.minder then me:expect(self.handle) end
+  expect(self, me)
   local ok, problem = me:wait(at)
   self.waiters[me] = nil
   if not ok then error(problem, 0) end

@@ -57,6 +57,7 @@ end
 
 --- Nobody waits under its number any more.
 function Visitor:leave()
+  if self.shares then self.number:share(nil) end
   if has_room() then
     spares = spares + 1
     spare[spares] = self.number
@@ -67,6 +68,12 @@ end
 --- From now on the doorbell rings for it when this call ends. The call has been announced.
 function Visitor:expect(handle)
   if not handle:await(self.number) then pump.take_in() end
+end
+
+--- It rings for another; when the last has left who shares the call, that is cancelled.
+function Visitor:share(handle)
+  self.number:share(handle:id())
+  self.shares = true
 end
 
 --- No longer; for the other one instead, where there is one.

@@ -449,6 +449,29 @@ describe("a call in the worker's hands", function()
     ]])
   end)
 
+  it("that several share is cancelled when the last of them hangs up, whatever is left of them", function()
+    run(SERVER .. [[
+      local first, second, third = doorbell.visitor(), doorbell.visitor(), doorbell.visitor()
+      local handle = visitor:start(client, "/x")
+      for _, sharer in ipairs { first, second, third } do
+        sharer.waiter:share(handle:id())
+        sharer:ring()
+      end
+      local connection = accept()
+      third.waiter:share(nil) -- has enough of it, and leaves without harm
+      local kept = third:start(client, "/y")
+      local other = accept()
+      first:leave()
+      third:leave()
+      await("the end of its own", function() return kept:done() end)
+      assert(not handle:done())
+      second = nil
+      collectgarbage()
+      await("the end", function() return handle:done() end)
+      assert(handle:failure().kind == "cancelled")
+    ]])
+  end)
+
   it("is cancelled when who waits for it hangs up before it has read what it was answered", function()
     local gate = gate_server.start()
     local fine, problem = pcall(run, [[

@@ -343,8 +343,9 @@ static void catch_up(struct world *world) {
   while (world->errands) {
     struct trail_errand *errand = world->errands;
     bool lost;
+    uint64_t shared;
     world->errands = errand->next;
-    uint64_t number = trail_desk_poked(errand, &lost);
+    uint64_t number = trail_desk_poked(errand, &lost, &shared);
     if (!lost) answer(world, number);
   }
 }

@@ -25,9 +25,9 @@ describe("calls of clients that leave nginx", function()
       http = [[
         lua_check_client_abort on; lua_shared_dict said 1m;
         init_by_lua_block {
-          trailmark = require "trailmark"
+          trailmark, sharing = require "trailmark", { count = 0 }
           held = trailmark.assert(trailmark.new { key = "tm_live_of_nobody_at_all", pace = "off",
-            base_url = os.getenv "GATE", concurrency = 2000 })
+            base_url = os.getenv "GATE", concurrency = 2000, timeout = 60 })
           slow = trailmark.assert(trailmark.new { key = "tm_live_of_nobody_at_all", pace = "off",
             base_url = os.getenv "SLOW", concurrency = 2000, timeout = 60 })
         }
@@ -45,6 +45,16 @@ describe("calls of clients that leave nginx", function()
           local call = held:send({ path = "/hold/kept" }, function(data) ngx.shared.said:set("it", data.path) end)
           call:wait()
         } }
+        location = /shared {
+          content_by_lua_block {
+            local call = sharing.call
+            if not call or call:done() then call = held:send { path = "/hold/shared" } end
+            sharing.call, sharing.count = call, sharing.count + 1
+            ngx.say((call:wait()).path)
+          }
+          log_by_lua_block { sharing.count = sharing.count - 1 }
+        }
+        location = /sharers { content_by_lua_block { ngx.say(sharing.count) } }
         location = /said { content_by_lua_block { ngx.say(ngx.shared.said:get "it" or "") } }
         location = /live { content_by_lua_block { ngx.say(slow.handle:live()) } }
         location = /idle { content_by_lua_block { collectgarbage() collectgarbage() ngx.say "" } }
@@ -107,6 +117,37 @@ describe("calls of clients that leave nginx", function()
     nginx.await("all", function() return held() == 10 end)
     connection:close()
     nginx.await("none", function() return held() == 0 end)
+  end)
+
+  local function sharing(count)
+    nginx.await("those who wait", function() return server:says "/sharers" == tostring(count) end)
+  end
+
+  it("go on while one is left of those who wait for one together", function()
+    local first, second = server:open "/shared", server:open "/shared"
+    sharing(2)
+    nginx.await("the call", function() return held() == 1 end)
+    first:close()
+    sharing(1)
+    local third = server:open "/shared"
+    sharing(2)
+    gate:release()
+    for _, connection in ipairs { second, third } do
+      local status, body = nginx.read(connection)
+      assert.same({ 200, "/hold/shared\n" }, { status, body })
+    end
+    sharing(0)
+  end)
+
+  it("end with the last of those who wait for one together", function()
+    local first, second = server:open "/shared", server:open "/shared"
+    sharing(2)
+    nginx.await("the call", function() return held() == 1 end)
+    first:close()
+    sharing(1)
+    second:close()
+    nginx.await("none", function() return held() == 0 end)
+    assert.equal("", server:errors())
   end)
 
   it("go on where they have a callback", function()

@@ -55,6 +55,11 @@ describe("calls of clients that leave nginx", function()
           log_by_lua_block { sharing.count = sharing.count - 1 }
         }
         location = /sharers { content_by_lua_block { ngx.say(sharing.count) } }
+        location = /late { content_by_lua_block {
+          local _, err = held:get("/hold/late", nil, { deadline = 0.2 })
+          ngx.shared.said:set("late", err.kind)
+        } }
+        location = /said_late { content_by_lua_block { ngx.say(ngx.shared.said:get "late" or "") } }
         location = /said { content_by_lua_block { ngx.say(ngx.shared.said:get "it" or "") } }
         location = /live { content_by_lua_block { ngx.say(slow.handle:live()) } }
         location = /idle { content_by_lua_block { collectgarbage() collectgarbage() ngx.say "" } }
@@ -148,6 +153,14 @@ describe("calls of clients that leave nginx", function()
     second:close()
     nginx.await("none", function() return held() == 0 end)
     assert.equal("", server:errors())
+  end)
+
+  it("end at their deadline where the client had closed before its handler began: nginx tells nobody", function()
+    local pid = server:pid()
+    assert(os.execute(("kill -STOP %d"):format(pid)))
+    server:open("/late"):close()
+    assert(os.execute(("kill -CONT %d"):format(pid)))
+    nginx.await("the deadline", function() return server:says "/said_late" == "timeout" end)
   end)
 
   it("go on where they have a callback", function()

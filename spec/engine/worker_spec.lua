@@ -61,10 +61,14 @@ describe("the worker", function()
       for i = 1, 50 do
         local handle = visitor:start(client, "/echo", "id=" .. i)
         local told = false
-        while not handle:done() do
-          if visitor:listen() then assert(visitor:hear():match "^%d+\n$") end
+        local function take_in()
           for id in core.next_finished do told = told or id == handle:id() end
         end
+        while not handle:done() do
+          if visitor:listen() then assert(visitor:hear():match "^%d+\n$") end
+          take_in()
+        end
+        take_in()
         local ok, body = handle:result()
         assert(told and ok and body:find("id=" .. i .. '"', 1, true), body)
       end

@@ -44,8 +44,10 @@ function Visitor:ring(at)
   process.write(self.fd, self.waiter:line(at))
 end
 
---- Waits from now on, without a line. False: there is news.
+--- Waits from now on, without a line, which the doorbell has to have had one of on this connection.
+-- False: there is news.
 function Visitor:listen()
+  if self.answered ~= self.fd then self:wait(core.now()) end
   self.waiter:ask()
   return self.waiter:listen()
 end
@@ -61,6 +63,7 @@ function Visitor:wait(at)
   local said = self:hear()
   local number = self.waiter:line():match("^%d+")
   assert(said == number .. "\n", ("the doorbell answered %s to %s"):format(tostring(said), number))
+  self.answered = self.fd
 end
 
 --- Waits until these are done; returns the ids that were told meanwhile.

@@ -303,9 +303,9 @@ describe("README.md", function()
 
   -- Class -> the file that declares it.
   local classes = {
-    ["trailmark.Options"] = "options", ["trailmark.CallOptions"] = "options",
+    ["trailmark.Options"] = "options/client", ["trailmark.CallOptions"] = "options/call",
     ["trailmark.Error"] = "errors", ["trailmark.Response"] = "client",
-    ["trailmark.Paginate"] = "options",
+    ["trailmark.Paginate"] = "options/call",
   }
 
   for class, file in pairs(classes) do

@@ -2,9 +2,9 @@
 --
 --     check(value, row, settings) -> accepted | nil, problem, of_bytes
 --
--- `row` is the option's row (options.lua): `label` names it in a problem, the other fields are the
--- check's own. A problem is a sentence for the caller; `of_bytes` is true where the type is right
--- and only the bytes are at fault.
+-- `row` is the option's row (options/schema.lua): `label` names it in a problem, the other fields
+-- are the check's own. A problem is a sentence for the caller; `of_bytes` is true where the type is
+-- right and only the bytes are at fault.
 -- The value of a string is never printed: any string might be a key put in the wrong place.
 
 local nearest = require "trailmark.nearest"
@@ -12,6 +12,14 @@ local nearest = require "trailmark.nearest"
 local checks = {}
 
 local MAX_SECONDS = 3600
+
+--- More than anybody wants.
+checks.MANY = 1e9
+
+-- Sets of types.
+checks.BOOLEAN = { boolean = true }
+checks.FUNCTION = { ["function"] = true }
+checks.STRING_OR_FUNCTION = { string = true, ["function"] = true }
 
 -- Patterns of bytes that must not be there.
 checks.CONTROL = "[^\t\32-\126\128-\255]"

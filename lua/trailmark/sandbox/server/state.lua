@@ -12,7 +12,7 @@ state.__index = state
 
 local SEED_TIME = "2025-11-02T18:01:12Z"
 
----@param settings table as options.lua made them
+---@param settings table as options made them
 function state.new(settings)
   local self = setmetatable({ settings = settings }, state)
   self:reset()

@@ -1,5 +1,6 @@
 local poller = require("trailmark_testing").poller
 local clock = require("trailmark_testing").clock
+local limit_descriptors = require("trailmark_testing").process.limit_descriptors
 
 local made, open
 
@@ -396,6 +397,20 @@ describe("a program that closes descriptors behind the poller's back", function(
     assert.same({ [other] = "r" }, made:wait(1e6))
     made:arm(1000)
     assert.is_true(poller.is_readable(made:fd(), 1000))
+  end)
+
+  it("and leaves none to be had finds it waiting until there are some", function()
+    local ours, theirs = pair()
+    made:want(ours, "r")
+    made:wait(0)
+    close_its_own()
+    poller.write(theirs)
+    local before = limit_descriptors(3)
+    local heard = { made:wait(1e6), made:wait(1e6) }
+    limit_descriptors(before)
+    assert.same({ {}, {} }, heard)
+    assert.same({}, made:wait(1e6)) -- takes up its work
+    assert.same({ [ours] = "r" }, made:wait(1e6))
   end)
 
   it("may have opened something else at a number: that is not waited for, and not ours to close", function()

@@ -54,6 +54,9 @@ local ROWS = {
   -- Fields. ------------------------------------------------------------------------------------------
   { "a NUL byte in a value", headed("X-Note: a\0b\r\n" .. LENGTH), kind = "protocol" },
   { "a NUL byte in a name", headed("X-\0Note: a\r\n" .. LENGTH), kind = "protocol" },
+  { "a NUL byte at the beginning of a line", { read, send(STATUS .. "\0"), faults.pause(50),
+    send("X-Note: a\r\n" .. LENGTH .. "\r\n" .. BODY), finish }, kind = "protocol",
+    later = "libcurl 7.88 passes over it, and over what it has read with it" },
   { "a NUL byte in the status line", bytes("HTTP/1.1 200 O\0K\r\n" .. LENGTH .. "\r\n" .. BODY),
     kind = "protocol" },
   { "a line without a colon", headed("no colon here\r\n" .. LENGTH), kind = "protocol",

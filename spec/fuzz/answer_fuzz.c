@@ -135,6 +135,8 @@ static void check(const struct trail_answer *answer, struct trail_slice said,
   bool counts = answer->failure == TRAIL_OK;
   if (counts && plan->tls && is_made_up(said)) {
     /* libcurl says the same of an answer that came by HTTP/2. */
+  } else if (counts && is.lost) {
+    CHECK(answer->head.complete && answer->sent);
   } else if (counts) {
     CHECK(is.whole && answer->head.complete && answer->sent);
     CHECK(answer->open_ended == (plan->tls && is.until_close && !is.gzip));

@@ -44,6 +44,10 @@ static bool next_line(struct parse *parse, struct trail_slice *line) {
 
 /* ---- the head -------------------------------------------------------------------------------- */
 
+static void look_for_nul(struct parse *parse) {
+  if (parse->rest.size && parse->rest.bytes[0] == '\0') parse->is->lost = true;
+}
+
 static bool read_status(struct parse *parse) {
   struct trail_slice line;
   if (!next_line(parse, &line) || line.size < 12 || memcmp(line.bytes, "HTTP/1.", 7) != 0)
@@ -105,8 +109,10 @@ static void read_field(struct parse *parse, struct trail_slice line) {
 
 static bool read_fields(struct parse *parse) {
   struct trail_slice line;
+  look_for_nul(parse);
   while (next_line(parse, &line)) {
     if (line.size == 0) return true;
+    look_for_nul(parse);
     if (memchr(line.bytes, '\0', line.size)) parse->broken = true;
     read_field(parse, line);
   }
@@ -116,6 +122,7 @@ static bool read_fields(struct parse *parse) {
 /* Answers that only announce another are read and forgotten. */
 static bool read_head(struct parse *parse) {
   do {
+    if (parse->interim) look_for_nul(parse);
     parse->length = -1;
     parse->chunked = false;
     parse->coding = CODING_NONE;

@@ -12,6 +12,9 @@ struct reference {
   bool plain;       /* and nothing in it is unusual: refusing it would be wrong */
   bool until_close; /* its end is the connection's */
   bool gzip;        /* its body tells its end all the same */
+  /* libcurl 7.88 passes over a NUL behind a line of the head, and over what it has read with it, so
+   * that it tells another answer. */
+  bool lost;
   int status;
   char *body; /* decoded; released with free() */
   size_t size;

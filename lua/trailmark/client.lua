@@ -196,7 +196,7 @@ local function perform(self, level, method, path, query, body, settings)
   return data, problem, response
 end
 
---- The verbs differ in what their second argument is. Nothing tail-calls here, so that levels count.
+--- The verbs differ in what their second argument is. Nothing tail-calls, so that levels count.
 local function verb(self, method, path, what, value, opts, name)
   check_place(self, 3)
   local settings, problem = options.call(opts, 3, name)

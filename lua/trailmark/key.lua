@@ -106,8 +106,8 @@ local function ask(self, me, which, why)
   return self.ask[which](why)
 end
 
-local NO_TIME = "the function %s gave %s as its third value, which must be the seconds until the key"
-  .. " expires: return a number there, or nil"
+local NO_TIME = "the function %s gave %s as its third value, which must be the seconds until the"
+  .. " key expires: return a number there, or nil"
 
 --- Asks a function; the problem says which one failed, and never what it returned.
 local function asked(self, which, why)

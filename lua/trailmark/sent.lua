@@ -167,8 +167,8 @@ local function mind(self)
   for waiting in pairs(self.waiters) do waiting:share(self.handle) end
 end
 
---- The doorbell rings for the one who waits; or for the minder, and then the call ends with the last
--- of those who wait, unless it has a callback.
+--- The doorbell rings for the one who waits; or for the minder, and then the call ends with the
+-- last of those who wait, unless it has a callback.
 local function expect(self, me)
   if not self.minder then
     me:expect(self.handle)

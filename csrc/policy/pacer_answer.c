@@ -176,7 +176,8 @@ static void open_own_window(const struct lesson *lesson) {
   uint64_t word = trail_pacer_word_read(&lesson->pace->own), next;
   do {
     struct trail_pacer_own own = trail_pacer_word_own(word);
-    bool since = own.sent && own.began_ms > lesson->ticket->admitted_us / 1000;
+    bool since = own.sent && own.began_ms >= lesson->ticket->admitted_us / 1000 &&
+                 own.began_ms != lesson->ticket->own_began_ms;
     bool counted = lesson->ticket->own_began_ms >= 0;
     next = since
                ? trail_pacer_word_of_own(own.began_ms, own.sent + !counted)

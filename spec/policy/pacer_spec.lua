@@ -608,6 +608,21 @@ describe("pacer, with a server that tells nothing", function()
   end)
 end)
 
+describe("pacer, with a ceiling of ours and a server that tells nothing", function()
+  -- The first probe's lease is over when the second goes, and its answer comes in the same millisecond.
+  it("does not begin a window anew for a probe that went just before it began", function()
+    local config, silent = { spread = 0, limit = 7, window = 5000 }, answer { limit = false }
+    local state = pacer.new()
+    pacer.feedback(state, config, 1030, admitted(state, 1000, config), silent)
+    local first, second = admitted(state, 20000, config), admitted(state, 27000, config)
+    assert.is_true(pacer.is_probe(first) and pacer.is_probe(second))
+    pacer.feedback(state, config, 27000, first, silent)
+    for _ = 1, 3 do assert.is_false(pacer.is_probe(admitted(state, 27000, config))) end
+    pacer.feedback(state, config, 27006, second, silent)
+    assert.equal(2, (drain(state, 27100, config)))
+  end)
+end)
+
 describe("pacer.merge, of two who know the server by different clocks", function()
   it("leaves nobody waiting for years", function()
     local year = 86400 * 365

@@ -66,7 +66,8 @@ bool trail_rotation_continues(struct trail_engine *engine, struct trail_call *ca
   struct trail_key_wait *wait = &client->key_wait;
   if (!call->authorization || call->key_tries == TRAIL_KEY_TRIES_MAX) return false;
   if (wait->asking != TRAIL_KEY_GIVE_UP || (wait->trial && wait->trial != call)) {
-    await_key(engine, call); /* somebody is at it */
+    if (wait->trial == call) wait->trial = NULL; /* whoever waits for its end waits for a key now */
+    await_key(engine, call);                     /* somebody is at it */
     return true;
   }
   enum trail_key_verdict verdict = rejected(call, now_us);

@@ -246,6 +246,32 @@ describe("a client whose key a function gives", function()
     assert.equal(1, #engine:attempts())
   end)
 
+  -- Its key is asked for first, too, before another call: both ends meet.
+  it("ends a call whose trial of a key is refused while the function is asked, once", function()
+    client:set_fallback "second-key"
+    local call = submitted(1)[1]
+    engine:announce(call)
+    for _ = 1, 2 do -- first, and after the 401, when it says the same
+      engine:take(client)
+      client:answer_function "bad-key"
+      client:keep_until(1)
+      engine:answered(client, 1)
+      engine:advance(1)
+      if call:look().attempts == 1 then engine:finish(1, answers.status(401)) end
+      engine:advance(2)
+    end
+    assert.equal("Authorization: Bearer second-key", engine:attempts()[1].authorization)
+    local other = submitted(1, {}, 3)[1]
+    assert.equal("ask_first", engine:take(client))
+    engine:finish(2, answers.status(401))
+    engine:advance(4)
+    engine:answered(client, 5, "the vault is shut")
+    assert.same({ "unauthorized", "config" }, { call:look().result, other:look().result })
+    assert.equal(0, engine:live())
+    assert.truthy(engine:next_finished())
+    assert.is_nil(engine:next_finished())
+  end)
+
   it("is not asked once a key was set", function()
     client:set_key "own-key"
     submitted(1)

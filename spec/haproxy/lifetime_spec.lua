@@ -130,6 +130,7 @@ describe_here("HAProxy", function()
 
   it("goes on where its descriptors have run out, as they come free", function()
     start { threads = 1, global = "ulimit-n 40\n  maxconn 4", services = { "many" } }
+    sb:script { { match = "GET /echo", delay = 0.1, times = 60 } } -- all of them at once
     assert.equal("all", server:says "/many")
     assert.matches("not enough free sockets", server:log "ALERT")
   end)

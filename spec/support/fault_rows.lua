@@ -14,7 +14,7 @@
 --   connections  how many the server accepted for them (default: as many; false: not counted)
 --   fresh        the server ends the call's connections before the next one
 --   wire         how many requests it saw, of which a part counts as one
---   within       seconds that the call may take at most (default: LONGEST)
+--   within       seconds of its own that the call may take at most (default: LONGEST)
 --   memory       bytes that the process may grow by at most meanwhile
 --   check        function(result) for what is particular; result: data, err, response, seen
 --   later        what the library lacks, so that the row is pending
@@ -23,7 +23,7 @@
 local assert = require "luassert"
 local cjson = require "cjson"
 local process = require "trailmark_testing".process
-local socket = require "socket"
+local own_time = require "spec.support.own_time"
 local core = require "trailmark.core"
 local trailmark = require "trailmark"
 
@@ -148,9 +148,9 @@ local function perform(row, tm)
   local call = CALLS[row.call or "get"] or row.call
   local measured = row.memory and can_measure_memory()
   local before = measured and memory("VmRSS")
-  local began = socket.gettime()
+  local began = own_time()
   local data, err, response = call(tm)
-  local elapsed = socket.gettime() - began
+  local elapsed = own_time() - began
   local grown = measured and memory("VmHWM") - before
   return { data = data, err = err, response = response, elapsed = elapsed, grown = grown }
 end

@@ -179,8 +179,9 @@ function Haproxy:workers()
   return pids
 end
 
---- The latest worker's pid.
+--- The latest worker's pid, which its master may tell after it has said something itself.
 function Haproxy:pid()
+  self:await_log "New worker"
   local pids = self:workers()
   return pids[#pids]
 end

@@ -110,10 +110,11 @@ static void push_key_facts(lua_State *L, const struct trail_call *call) {
   if (view.key_problem) FIELD(push_key_problem, "key_problem", view.key_problem);
 }
 
-/* A proxy of the environment is not used unless asked for; who wonders why nothing connects should
- * be told. */
-static void push_ignored_proxy(lua_State *L, const struct trail_call *call) {
+/* Who wonders why nothing connects should be told of the proxy that is used, and of one that is not:
+ * that of the environment, unless it was asked for. */
+static void push_proxy(lua_State *L, const struct trail_call *call) {
   static const char *const variables[] = {"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"};
+  if (call->client->profile.proxy) FIELD(lua_pushboolean, "proxied", 1);
   if (call->client->profile.proxy || call->client->profile.plain_http) return;
   for (size_t i = 0; i < sizeof variables / sizeof *variables; i++) {
     const char *value = getenv(variables[i]);
@@ -164,5 +165,5 @@ void trail_result_push_failure(lua_State *L, const struct trail_call *call, cons
   push_retry_time(L, call);
   push_limit(L, call);
   push_key_facts(L, call);
-  if (call->result == TRAIL_NETWORK || call->result == TRAIL_TIMEOUT) push_ignored_proxy(L, call);
+  if (call->result == TRAIL_NETWORK || call->result == TRAIL_TIMEOUT) push_proxy(L, call);
 }

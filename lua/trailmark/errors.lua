@@ -54,6 +54,7 @@ local errors = {}
 ---@field keyless? boolean       no idempotency key could be made
 ---@field limit? string          the option that ran out: "timeout", "deadline", ...
 ---@field seconds? number        its value (bytes for max_response_bytes)
+---@field proxied? boolean       through the proxy of the option
 ---@field ignored_proxy? string|true  the proxy variable that is set but was not used
 ---@field option? string         kind config: the option at fault, "key" unless told
 
@@ -253,6 +254,7 @@ local function facts_of(fields)
     key_problem = key_problem and printable.text(tostring(key_problem), LONGEST.message) or nil,
     limit = fields.limit,
     seconds = fields.seconds,
+    proxied = fields.proxied,
     ignored_proxy = type(proxy) == "string" and printable.text(proxy, 40) or proxy,
     option = fields.option,
   }

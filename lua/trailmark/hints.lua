@@ -142,7 +142,8 @@ local function network(err, facts)
   if starved then return starved end
   local proxy = facts.ignored_proxy
   if proxy == true then proxy = "a proxy variable" end
-  return join("check the network and base_url", resolver_files(err),
+  local places = facts.proxied and ", the option proxy and base_url" or " and base_url"
+  return join("check the network" .. places, resolver_files(err),
     proxy and proxy .. ' is set but was not used: proxy = "env" uses it')
 end
 

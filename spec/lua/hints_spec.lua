@@ -63,6 +63,7 @@ describe("hints.remedy", function()
     { "413", { kind = "http", status = 413 }, {}, { "body" } },
     { "415", { kind = "http", status = 415 }, {}, { "content_type" } },
     { "a network error", { kind = "network" }, {}, { "base_url", "-proxy" } },
+    { "a network error by a proxy", { kind = "network" }, { proxied = true }, { "option proxy", "base_url" } },
     { "an ignored proxy variable", { kind = "network" }, { ignored_proxy = "HTTPS_PROXY" },
       { "HTTPS_PROXY", 'proxy = "env"' } },
     { "an ignored proxy without its name", { kind = "network" }, { ignored_proxy = true },

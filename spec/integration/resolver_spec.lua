@@ -5,7 +5,7 @@ local process = require "spec.support.process"
 local CODE = [[
   local own_time = require "spec.support.own_time"
   local trailmark = require "trailmark"
-  local tm = trailmark.new { key = "tm_live_x", base_url = "https://does-not-matter.invalid",
+  local tm = trailmark.new { key = "tm_live_x", base_url = "https://does-not-matter.invalid", pace = "off",
     timeout = 0.2, deadline = 0.5, retries = 9, backoff = { base = 0.01, cap = 0.02 } }
   local began = own_time()
   local data, err = tm:get("/x")

@@ -135,12 +135,11 @@ end
 
 local function text_problem(value, row)
   local longest = row.longest or 4096
-  if value == "" or #value > longest then
-    return must(row, ("%s of 1 to %d bytes"):format(row.rule, longest), value)
-  end
-  local at = value:find(row.unwanted or checks.CONTROL)
-  local fault = at and ("byte %d is \\x%02X"):format(at, value:byte(at))
-  if not at and row.shape then fault = row.shape(value) end
+  local fits = value ~= "" and #value <= longest
+  local at = fits and value:find(row.unwanted or checks.CONTROL)
+  local fault = not fits and ("it has %d bytes, not 1 to %d"):format(#value, longest)
+    or at and ("byte %d is \\x%02X"):format(at, value:byte(at))
+  if not fault and row.shape then fault = row.shape(value) end
   return fault and ("%s must be %s: %s"):format(row.label, row.rule, fault)
 end
 
@@ -168,13 +167,24 @@ local PROXY_SCHEMES = {
   http = true, https = true, socks4 = true, socks4a = true, socks5 = true, socks5h = true,
 }
 
+--- Of what follows the host: nothing, or a colon and a number.
+local function is_port(rest)
+  local port = tonumber(rest:match("^:(%d+)$"))
+  return rest == "" or port and port >= 1 and port <= 65535
+end
+
 function checks.proxy_shape(value)
   if value == "env" then return nil end
-  local scheme, host = value:match("^(%w+)://([^/]+)")
+  local scheme, authority = value:match("^(%w+)://([^/?#]*)")
   if not scheme or not PROXY_SCHEMES[scheme:lower()] then
     return "it begins with none of http, https, socks4, socks4a, socks5, socks5h"
   end
-  if host:find("[\\ ]") then return "it has a space or a backslash" end
+  if value:find("[\\ ]") then return "it has a space or a backslash" end
+  local place = authority:match("[^@]*$")
+  if place == "" or place:find("^:") then return "it names no host" end
+  if not is_port(place:match("^%[.*%](.*)$") or place:match(":.*$") or "") then
+    return "its port is not a number from 1 to 65535"
+  end
 end
 
 --- libcurl's pins: each the base64 of a SHA-256, which is 43 characters and one `=`.

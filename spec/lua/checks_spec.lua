@@ -146,6 +146,13 @@ describe("checks.text", function()
     { true, "wrong", with { may_be_false = true } },
   })
 
+  it("says how long it is and how long it may be", function()
+    for _, length in ipairs { 0, 9 } do
+      local _, problem = checks.text(("x"):rep(length), with { rule = "right, or false", longest = 8 })
+      assert.equal(("option must be right, or false: it has %d bytes, not 1 to 8"):format(length), problem)
+    end
+  end)
+
   it("refuses every control byte and says where it is", function()
     for byte = 0, 127 do
       if (byte < 32 and byte ~= 9) or byte == 127 then
@@ -184,7 +191,18 @@ describe("shapes", function()
   describe("of a proxy", function()
     shape(checks.proxy_shape, {
       "env", "http://proxy:3128", "https://user:secret@proxy", "socks5h://127.0.0.1:1080/",
-    }, { "proxy:3128", "ENV", "ftp://proxy", "http://", "http:///x", "http://a b" })
+      "http://[::1]", "http://[::1]:65535", "HTTP://u:p:q@proxy:1", "http://proxy/:x",
+    }, {
+      "proxy:3128", "ENV", "ftp://proxy", "http://", "http:///x", "http://a b", "http://:3128",
+      "http://user@", "http://user@:1", "http://a:0", "http://a:65536", "http://a:99999", "http://a:",
+      "http://a:x", "http://a:1:2", "http://a:-1", "http://a:1.5", "http://[::1]:65536",
+      "http://[::1]1", "http://u:1@a:0", "http://a:" .. ("9"):rep(400),
+    })
+
+    it("say what is wrong", function()
+      assert.equal("it names no host", checks.proxy_shape("http://"))
+      assert.equal("its port is not a number from 1 to 65535", checks.proxy_shape("http://h:99999"))
+    end)
   end)
 
   describe("of pinned keys", function()

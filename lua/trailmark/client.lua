@@ -100,6 +100,14 @@ local function base_url_refused(settings, why, level)
   return config(settings.base_url_variable .. ": " .. message, "base_url")
 end
 
+local NO_PROXY = "cannot be reached by the option proxy, which would be given the key over http:"
+  .. " leave proxy out, or take an https: base_url"
+
+--- "env" is meant for programs that are told where they run, and stays without effect.
+local function is_proxy_in_vain(settings)
+  return settings.proxy and settings.proxy ~= "env" and settings.base_url:find "^[Hh][Tt][Tt][Pp]:"
+end
+
 --- os.getenv, but for the key: that one the core reads itself, so that no Lua string holds it.
 local function variable(name)
   if name ~= options.variables.key then return os.getenv(name) end
@@ -124,6 +132,7 @@ local function new(opts)
   settings.events = events.wanted(settings)
   settings.paced = settings.pace ~= "off"
   local handle, why = core.client(settings)
+  if handle and is_proxy_in_vain(settings) then handle, why = nil, NO_PROXY end
   if not handle then return nil, (base_url_refused(settings, why, 2)) end
   local source, err = key.open(handle, settings)
   if not source then return nil, err end

@@ -68,6 +68,13 @@ describe("trailmark.new raises, at its caller,", function()
     { "a query in base_url", { base_url = "https://example.com/?a=1" }, "query" },
     { "a fragment in base_url", { base_url = "https://example.com/#a" }, "fragment" },
     { "an impossible port", { base_url = "https://example.com:99999" }, "base_url" },
+    { "a proxy for http", { base_url = "http://127.0.0.1:81", proxy = "http://127.0.0.1:3128" },
+      'base_url "http://127%.0%.0%.1:81" cannot be reached by the option proxy.*leave proxy out, or' },
+    { "a proxy for HTTP", { base_url = "HTTP://127.0.0.1", proxy = "socks5h://u:pw@p" }, "leave proxy out" },
+    { "an impossible port of the proxy", { proxy = "http://127.0.0.1:99999" },
+      "proxy must be .*its port is not a number from 1 to 65535" },
+    { "a proxy without a host", { proxy = "http://" }, "proxy must be .*it names no host" },
+    { "an empty proxy", { proxy = "" }, 'proxy must be a URL or "env": it has 0 bytes, not 1 to 4096' },
     { "verification turned off", { verify = false }, "cannot be turned off" },
     { "a control byte in a header", { headers = { ["X-A"] = "a\nb" } }, 'headers.*"X%-A".*\\x0A' },
     { "a control byte in user_agent", { user_agent = "a\rb" }, "user_agent.*\\x0D" },
@@ -85,6 +92,12 @@ describe("trailmark.new raises, at its caller,", function()
       assert.is_nil(text:find(KEY, 1, true), "the key is in the message")
     end)
   end
+end)
+
+describe("the proxy of the environment", function()
+  it("may be allowed where it is not used", function()
+    assert(new({ key = KEY, base_url = "http://127.0.0.1:1", proxy = "env" })):close()
+  end)
 end)
 
 describe("the environment", function()
@@ -121,6 +134,8 @@ describe("the environment", function()
     refused("TRAILMARK_BASE_URL.*loopback", { key = KEY }, { TRAILMARK_BASE_URL = "http://a.b/" })
     refused("TRAILMARK_BASE_URL", { key = KEY }, { TRAILMARK_BASE_URL = "nonsense" })
     refused("TRAILMARK_BASE_URL", { key = KEY }, { TRAILMARK_BASE_URL = "https://a b/" })
+    refused("TRAILMARK_BASE_URL: base_url.*leave proxy out", { key = KEY, proxy = "http://p:1" },
+      { TRAILMARK_BASE_URL = "http://127.0.0.1:1" })
     refused("TRAILMARK_LOG", { key = KEY }, { TRAILMARK_LOG = "loud" })
     refused("TRAILMARK_API_KEY and TRAILMARK_API_KEY_FILE are both set", {},
       { TRAILMARK_API_KEY = KEY, TRAILMARK_API_KEY_FILE = "/k" })

@@ -72,7 +72,7 @@ add_new("a key", nil, LOADED)
 add_new("every string", function(env)
   return {
     headers = { ["X-One"] = "1", ["X-Two"] = "2" }, user_agent = "sweep/1", ca_file = env.ca_file,
-    proxy = "http://127.0.0.1:1", priority = "high",
+    proxy = "env", priority = "high",
     pinned_public_key = "sha256//" .. ("A"):rep(43) .. "=",
     pace = { scope = "sweep", limit = 100000, window = 60, reserve = 1, shared = false },
   }

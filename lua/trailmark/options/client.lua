@@ -50,8 +50,8 @@ local schema = require "trailmark.options.schema"
 ---@field headers? table<string, string>  added to every request
 ---@field user_agent? string        put before ours
 ---@field ca_file? string           certificates to trust, PEM; the system's where there is none
----@field proxy? string             a URL, or "env": the environment's; none where it is not given. For
----  https: only; a URL beside a base_url of http: is refused
+---@field proxy? string             a URL, or "env": the environment's; none where it is not given.
+---  For https: only; a URL beside a base_url of http: is refused
 ---@field pinned_public_key? string  "sha256//..." of libcurl, several joined by ";"
 ---@field max_response_bytes? integer  of the decoded body, default 67108864 (64 MiB)
 ---@field on_event? fun(event: trailmark.Event)  is told what happens, as it happens

@@ -3,6 +3,7 @@
 -- known one. The caller's tables are read, never changed.
 
 local nearest = require("trailmark.nearest")
+local parts = require("trailmark.sandbox.server.script").parts
 
 local check = {}
 
@@ -26,11 +27,11 @@ local check = {}
 ---@field status integer? answer with this status instead of acting
 ---@field headers table<string, string|number|string[]|false>? set on the answer, a number as its
 ---  digits; false removes
----@field body string|table? of the answer; a table is sent as JSON
+---@field body string|table? of the answer, with status 200 unless given; a table is sent as JSON
 ---@field delay number? seconds before the request acts and is answered
 ---@field fault "reset"|"truncate"? break the connection: before the answer, or within its body
 ---@field date_skew number? the server's clock for this answer, seconds ahead
----@field match string? "POST /contacts", "/contacts/*", "GET *"; default: every request
+---@field match string? "POST /contacts", "/contacts/*", "GET"; default "*": every request
 ---@field times number? how many requests, default 1; math.huge: all
 ---@field acts boolean? with `status`: act all the same, as a server that fails afterwards
 
@@ -56,6 +57,11 @@ function kinds.whole(value)
     "a whole number"
 end
 
+function kinds.limit(value)
+  return kinds.whole(value) and value > 0 or nil, "a whole number above 0",
+    value == 0 and "a step with status = 429 refuses requests" or nil
+end
+
 function kinds.positive(value)
   return type(value) == "number" and value > 0 and value <= 1e9 or nil, "a number above 0"
 end
@@ -76,6 +82,38 @@ end
 function kinds.status(value)
   local ok = kinds.whole(value) and value >= 200 and value <= 599
   return ok or nil, "an HTTP status, 200 to 599"
+end
+
+local METHODS = {
+  GET = true, HEAD = true, POST = true, PUT = true, PATCH = true, DELETE = true, OPTIONS = true,
+  ["*"] = true,
+}
+
+-- Why no request ever matches, if so.
+local function vain_match(value)
+  local method, path = parts(value)
+  if method:find("%s") then
+    return "a method and a path are all there is to it"
+  elseif not METHODS[method] then
+    return method:find("/", 1, true) and "a path begins with /"
+      or "methods are GET, HEAD, POST, PUT, PATCH, DELETE and OPTIONS, in capitals"
+  elseif path:find("^[^/*]") then
+    return "a path begins with /"
+  elseif path:find("[?#]") then
+    return "leave the query out: a path matches whatever follows it"
+  elseif path:find("*", 1, true) and path:find("*", 1, true) < #path then
+    return "a * stands at the end alone"
+  end
+  return nil
+end
+
+function kinds.match(value)
+  local wanted = 'a method, a path or both, as "POST /contacts" or "/contacts/*"'
+  if not kinds.string(value) then
+    return nil, wanted
+  end
+  local why = vain_match(value)
+  return not why or nil, wanted, why
 end
 
 function kinds.body(value)
@@ -124,13 +162,13 @@ kinds.rounding = one_of("up", "down", "nearest")
 kinds.scope = one_of("read:workspace", "read:write:workspace", "admin:full")
 
 check.options = {
-  limit = "whole", window = "positive", https = "boolean", contacts = "whole", scope = "scope",
+  limit = "limit", window = "positive", https = "boolean", contacts = "whole", scope = "scope",
   reset_rounding = "rounding", date_skew = "offset", log_limit = "whole", nginx = "string",
 }
 
 check.step = {
   status = "status", headers = "headers", body = "body", delay = "seconds", fault = "fault",
-  date_skew = "offset", match = "string", times = "times", acts = "boolean",
+  date_skew = "offset", match = "match", times = "times", acts = "boolean",
 }
 
 local function sorted_names(fields)
@@ -142,14 +180,18 @@ local function sorted_names(fields)
   return names
 end
 
+local function unfit(name, wanted, value, why)
+  return ("%s must be %s, not %s%s"):format(name, wanted, show(value), why and ": " .. why or "")
+end
+
 --- Checks one value.
 ---@param value any
 ---@param kind string a name in `kinds`
 ---@param name string how the caller calls it
 function check.value(value, kind, name)
-  local ok, wanted = kinds[kind](value)
+  local ok, wanted, why = kinds[kind](value)
   if not ok then
-    error(("%s must be %s, not %s"):format(name, wanted, show(value)), LEVEL)
+    error(unfit(name, wanted, value, why), LEVEL)
   end
 end
 
@@ -169,13 +211,49 @@ function check.fields(fields, known, what)
       error(("%s: there is no %s%s"):format(what, show(name),
         near and (" (did you mean %q?)"):format(near) or ""), LEVEL)
     end
-    local ok, wanted = kinds[known[name]](value)
+    local ok, wanted, why = kinds[known[name]](value)
     if not ok then
-      error(("%s: %s must be %s, not %s"):format(what, name, wanted, show(value)), LEVEL)
+      error(("%s: %s"):format(what, unfit(name, wanted, value, why)), LEVEL)
     end
     copy[name] = value
   end
   return copy
+end
+
+local WITHOUT_BODY = { [204] = true, [304] = true }
+
+-- What a step says in vain, which a test would take for said; or nil.
+local function vain(step)
+  if next(step) == nil then
+    return "{} says nothing: give what it answers, or match or times of requests to let through"
+  end
+  if step.acts ~= nil and not step.status and step.body == nil then
+    return ("acts = %s goes with a status or body: a step without them acts in any case")
+      :format(show(step.acts))
+  end
+  for _, name in ipairs({ "body", "headers", "date_skew" }) do
+    if step.fault == "reset" and step[name] ~= nil then
+      return ('fault = "reset" sends no answer that could have %s: leave one of them out')
+        :format(name)
+    end
+  end
+  if not WITHOUT_BODY[step.status] then
+    return nil
+  end
+  local said = step.fault == "truncate" and 'fault = "truncate"'
+    or step.body ~= nil and step.body ~= "" and "body"
+  return said and ("an answer with status = %d has no body: leave %s out, or take another status")
+    :format(step.status, said)
+end
+
+--- Checks that the fields of a step, each of which is fine, can be meant together.
+---@param step table as `check.fields` returned it
+---@param what string how the caller calls the step
+function check.sense(step, what)
+  local problem = vain(step)
+  if problem then
+    error(("%s: %s"):format(what, problem), LEVEL)
+  end
 end
 
 return check

@@ -148,7 +148,9 @@ function Sandbox:script(steps)
     error("script: must be a list of steps", 2)
   end
   for i, step in ipairs(steps) do
-    local copy = check.fields(step, check.step, ("script: step %d"):format(i))
+    local what = ("script: step %d"):format(i)
+    local copy = check.fields(step, check.step, what)
+    check.sense(copy, what)
     copy.match = copy.match or "*"
     copy.times = copy.times == math.huge and -1 or copy.times or 1
     if copy.body ~= nil and not copy.status then copy.status = 200 end
@@ -252,7 +254,7 @@ end
 ---@param limit integer
 ---@param window? number  seconds
 function Sandbox:set_limit(limit, window)
-  check.value(limit, "whole", "set_limit: the limit")
+  check.value(limit, "limit", "set_limit: the limit")
   if window ~= nil then
     check.value(window, "positive", "set_limit: the window")
   end

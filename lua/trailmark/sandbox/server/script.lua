@@ -9,13 +9,21 @@ function script.new()
   return setmetatable({ steps = {} }, script)
 end
 
--- "POST /contacts", "/contacts", "POST", "*"; a path may end in "*".
-local function matches(pattern, method, path)
-  local wanted_method, wanted_path = pattern:match("^(%S+)%s+(%S+)$")
-  if not wanted_method then
-    local is_path = pattern:sub(1, 1) == "/"
-    wanted_method, wanted_path = is_path and "*" or pattern, is_path and pattern or "*"
+--- The parts of "POST /contacts", "/contacts", "POST" or "*"; a path may end in "*".
+---@param pattern string
+---@return string method "*" where it says none
+---@return string path "*" where it says none
+function script.parts(pattern)
+  local method, path = pattern:match("^(%S+)%s+(%S+)$")
+  if method then
+    return method, path
   end
+  local is_path = pattern:sub(1, 1) == "/"
+  return is_path and "*" or pattern, is_path and pattern or "*"
+end
+
+local function matches(pattern, method, path)
+  local wanted_method, wanted_path = script.parts(pattern)
   if wanted_method ~= "*" and wanted_method ~= method then
     return false
   end

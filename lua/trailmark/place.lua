@@ -12,7 +12,8 @@ local place = {}
 ---@param level integer  as for `error`, in the function that calls
 function place.check_start(client, level)
   if client._key:is_asking() then
-    error("trailmark: the function key cannot use the client that asks it for the key", level + 1)
+    error("trailmark: the function key cannot use the client that asks it for the key: use another"
+      .. " client there, and its sleep or the loop's own", level + 1)
   end
   local refusal = loop.refusal(client._loop)
   if refusal then error("trailmark: " .. refusal, level + 1) end

@@ -143,6 +143,18 @@ describe("a key function", function()
     assert.equal(2, count)
   end)
 
+  it("is asked before every call where its key is good for no time, and once where for ever", function()
+    for _, row in ipairs { { 0, 3 }, { -5, 3 }, { math.huge, 1 } } do
+      local count = 0
+      local tm = assert(sb:client { key = function()
+        count = count + 1
+        return sb.key, nil, row[1]
+      end })
+      for _ = 1, 3 do assert(tm:workspace()) end
+      assert.equal(row[2], count)
+    end
+  end)
+
   --- The error of a call whose key function is this; nothing was sent.
   local function fails(ask)
     local tm = assert(sb:client { key = ask })
@@ -186,7 +198,8 @@ describe("a key function", function()
   it("cannot use the client that asks it", function()
     local tm, problem
     tm = assert(sb:client { key = function()
-      problem = raises("cannot use the client", function() tm:workspace() end)
+      problem = raises("cannot use the client that asks it for the key: use another client there, and its sleep or"
+        .. " the loop's own$", function() tm:workspace() end)
       return sb.key
     end })
     assert(tm:workspace())

@@ -10,8 +10,9 @@ local schema = require "trailmark.options.schema"
 ---@alias trailmark.Priority "low"|"normal"|"high"
 
 --- Returns a key and, where it will expire, the seconds until it is asked for again as the third
--- value; or nil and what is wrong. It runs in the coroutine of one who waits for a call, or in one
--- of the loop's where nobody does, may yield there, and runs once at a time.
+-- value (0 or less: before every call); or nil and what is wrong. It runs in the coroutine of one
+-- who waits for a call, or in one of the loop's where nobody does, may yield there, and runs once
+-- at a time.
 ---@alias trailmark.KeyFunction fun(why: "first"|"unauthorized"): string|nil, any, number?
 
 --- The bounds of the random wait before a retry. The most it may be doubles with each.

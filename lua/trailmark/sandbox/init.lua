@@ -108,7 +108,8 @@ local function controlled(self)
   return self.control
 end
 
---- A client of this sandbox, with a budget of its own and retries after 20 ms at most.
+--- A client of this sandbox, with a budget of its own and retries after 20 ms at most; a 429 stops
+--- it as elsewhere, for a second where it has no Retry-After.
 ---@param opts? trailmark.Options  goes over the sandbox's own
 ---@return trailmark.Client|nil tm
 ---@return trailmark.Error|nil err

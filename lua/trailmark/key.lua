@@ -109,6 +109,16 @@ end
 local NO_TIME = "the function %s gave %s as its third value, which must be the seconds until the"
   .. " key expires: return a number there, or nil"
 
+local NO_STRING = "the function %s returned %s, where a string is needed: return the key, or nil and"
+  .. " why there is none"
+
+local function no_string(name, given, problem)
+  if not given and problem ~= nil then
+    return ("the function %s gave no key: %s"):format(name, words(problem))
+  end
+  return NO_STRING:format(name, given == nil and "nil" or "a " .. type(given))
+end
+
 --- Asks a function; the problem says which one failed, and never what it returned.
 local function asked(self, which, why)
   local name = which == "key" and "key" or "fallback_key"
@@ -120,7 +130,7 @@ local function asked(self, which, why)
     return nil, ("the function %s failed: %s"):format(name, words(given))
   end
   if type(given) ~= "string" then
-    return nil, ("the function %s gave no key: %s"):format(name, words(problem or type(given)))
+    return nil, no_string(name, given, problem)
   end
   if expires_in ~= nil and (type(expires_in) ~= "number" or expires_in ~= expires_in) then
     return nil, NO_TIME:format(name, checks.describe(expires_in))

@@ -109,8 +109,8 @@ end
 local NO_TIME = "the function %s gave %s as its third value, which must be the seconds until the"
   .. " key expires: return a number there, or nil"
 
-local NO_STRING = "the function %s returned %s, where a string is needed: return the key, or nil and"
-  .. " why there is none"
+local NO_STRING = "the function %s returned %s, where a string is needed: return the key, or nil"
+  .. " and why there is none"
 
 local function no_string(name, given, problem)
   if not given and problem ~= nil then

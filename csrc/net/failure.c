@@ -45,7 +45,8 @@ enum trail_status trail_failure_of(int curl_code) {
 /* libcurl 7.88 reports what a chunk does wrong as a failure to receive, and the end of a connection
  * within the TLS handshake like a certificate that does not fit. A handshake that breaks off is a
  * connection that failed, and may be tried again. So is one without a text, which only the first
- * error of a transfer has: an earlier connection of the same attempt had it. */
+ * error of a transfer has: that was of another connection, an earlier one of the same attempt, or
+ * one that was to be used again and was found dead. */
 enum trail_status trail_failure_refine(int curl_code, const char *text, bool head_begun) {
   switch ((CURLcode)curl_code) {
     case CURLE_RECV_ERROR:

@@ -90,12 +90,19 @@ static int share(lua_State *L) {
   return 0;
 }
 
-/* Who waits keeps it, so the host has ended his coroutine. */
+/* Who waits keeps it, so the host has ended his coroutine. Also waiter:lose(), of one who is known to
+ * have been ended before that. */
 static int collect(lua_State *L) {
   struct waiter *waiter = luaL_checkudata(L, 1, WAITER);
   if (waiter->number) trail_worker_lose(waiter->number);
   waiter->number = 0;
   return 0;
+}
+
+/* doorbell() -> the address of the doorbell; nil: there is none */
+static int doorbell(lua_State *L) {
+  lua_pushstring(L, trail_worker_address());
+  return 1;
 }
 
 /* wake(): the worker looks for what it was given. Who rings the doorbell need not. */
@@ -107,8 +114,10 @@ static int wake(lua_State *L) {
 
 void trail_worker_register(lua_State *L) {
   static const luaL_Reg methods[] = {{"ask", ask},   {"line", line},   {"listen", listen},
-                                     {"poke", poke}, {"share", share}, {NULL, NULL}};
-  static const luaL_Reg functions[] = {{"waiter", create}, {"wake", wake}, {NULL, NULL}};
+                                     {"poke", poke}, {"share", share}, {"lose", collect},
+                                     {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"waiter", create}, {"doorbell", doorbell}, {"wake", wake}, {NULL, NULL}};
   trail_compat_metatable(L, WAITER, methods, collect);
   for (const luaL_Reg *f = functions; f->name; f++) {
     lua_pushcfunction(L, f->func);

@@ -26,6 +26,7 @@ struct trail_worker {
   uint64_t unshared[TRAIL_MISSED_AT_ONCE]; /* and the calls that they shared with others, or 0 */
   unsigned missed_count;
   bool asking; /* a question was passed on, and perhaps nobody has taken it */
+  bool left;   /* somebody who was asked a question, perhaps */
   /* Under the desks' lock: */
   bool alive; /* takes errands */
   bool stop;

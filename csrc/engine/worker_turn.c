@@ -74,6 +74,7 @@ static void deliver(int64_t now_us);
 
 /* Whoever was to ask for a key may have been the one that left. */
 static void ask_the_others(void) {
+  trail_worker.left = false;
   for (struct trail_call *call = trail_worker.engine->first; call; call = call->next)
     if (call->state == TRAIL_CALL_AWAITING_KEY) poke(trail_desk_waiter_of(call));
 }
@@ -98,7 +99,7 @@ static void cancel_missed(int64_t now_us) {
     if (is_missed(call)) trail_engine_cancel(trail_worker.engine, call, TRAIL_CANCELLED, now_us);
   }
   trail_worker.missed_count = 0;
-  ask_the_others();
+  trail_worker.left = true;
 }
 
 static void miss(uint64_t waiter, uint64_t shared, int64_t now_us) {
@@ -226,7 +227,9 @@ static void hear(int fd, int64_t now_us) {
     return;
   }
   if (!trail_doorbell_hear(trail_worker.bell, fd, &ring)) return;
-  if (ring.gone) {
+  if (!ring.waiter) {
+    trail_worker.left = true;
+  } else if (ring.gone) {
     if (trail_desk_hush(ring.waiter) || ring.waited)
       miss(ring.waiter, trail_desk_unshare(ring.waiter), now_us);
   } else if (trail_desk_concerns(ring.waiter, ring.seen)) {
@@ -260,6 +263,7 @@ void trail_worker_turn_take(struct trail_transport *transport) {
   cancel_missed(now_us);
   trail_doorbell_advance(trail_worker.bell, now_us);
   trail_engine_advance(trail_worker.engine, now_us);
+  if (trail_worker.left) ask_the_others(); /* with those who have just begun to wait */
   deliver(now_us);
 }
 

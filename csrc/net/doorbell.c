@@ -291,7 +291,7 @@ bool trail_doorbell_hear(struct trail_doorbell *bell, int fd, struct trail_doorb
   *ring = (struct trail_doorbell_ring){
       .waiter = guest->waiter, .gone = true, .waited = guest->waits || guest->deaf};
   show_out(bell, guest);
-  return ring->waiter != 0;
+  return true;
 }
 
 static void say(struct trail_doorbell *bell, struct guest *guest) {

@@ -13,7 +13,8 @@
  * more, or at that time; the connection may then be used again. Where the same waiter does so it may
  * spare the line, if whoever drives the bell knows in another way that it waits, and rings for it.
  * The end of a connection on which somebody waits, or has not read the answer, tells that he will not
- * come any more; the end of another tells nothing.
+ * come any more; the end of one that no line was sent on tells that its owner has come to an end, or
+ * has done what he was to do; the end of another tells nothing.
  *
  * One thread uses a doorbell, that of its transport, among whose descriptors are those of the bell.
  */
@@ -26,7 +27,7 @@ struct trail_doorbell;
 
 /* What came by a descriptor. */
 struct trail_doorbell_ring {
-  uint64_t waiter;
+  uint64_t waiter; /* 0: none sent a line on it, and it has left */
   uint64_t seen;
   bool gone;   /* it has left; otherwise it waits for an answer */
   bool waited; /* then: for the answer to a line, or left it unread */

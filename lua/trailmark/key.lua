@@ -22,7 +22,9 @@ local function config(message, option)
   return errors.new { kind = "config", message = message, option = option }
 end
 
-local FIRST_LOOK = 1 -- seconds; then twice as many each time
+-- Seconds; then twice as many each time. A full collection costs more than a look.
+local FIRST_LOOK, LONGEST_LOOK = 0.05, 1
+local FIRST_COLLECTION = 1
 
 local NONE = "no API key: neither the options key and key_file nor the variables"
   .. " TRAILMARK_API_KEY and TRAILMARK_API_KEY_FILE give one"
@@ -55,7 +57,8 @@ function key.open(handle, settings)
   local asking = setmetatable({}, { __mode = "k" }) -- by coroutine
   local source = setmetatable({
     handle = handle, ask = {}, asking = asking, waiters = setmetatable({}, { __mode = "k" }),
-    elected = weak(), problem = false, taken = false, look_at = false, alarm = false,
+    elected = weak(), apart = false, ended = false,
+    problem = false, taken = false, look_at = false, alarm = false,
   }, Key)
   local ok, why = true, nil
   if type(settings.key) == "function" then
@@ -170,27 +173,59 @@ local function unset_alarm(self)
   self.alarm = false
 end
 
---- Answers the engine's question: a key before a call, or after a 401. What went wrong then is kept
--- for the error that follows.
+--- The problem, if any, is kept for the error that follows a 401.
+local function conclude(self, which, problem)
+  if which ~= "first" then self.problem = problem end
+  self.elected[1], self.taken, self.look_at = false, false, false -- it is not given back
+  self.apart, self.ended = false, false
+  self.handle:key_answered(problem or nil)
+  unset_alarm(self)
+end
+
+--- Answers the engine's question: a key before a call, or after a 401.
 ---@param which "first"|"key"|"fallback"
 ---@param seat table  of the one who was elected; another may have been since
 function Key:answer(which, seat)
   if self.elected[1] ~= seat then return end
   seat.thread = current()
+  local guard = seat.adapter and seat.adapter.guard
+  if guard then guard(core.doorbell(), seat.who) end
   local ok, problem = fetch(self, which)
-  if self.elected[1] == seat then
-    if which ~= "first" then self.problem = not ok and problem end
-    self.elected[1], self.taken, self.look_at = false, false, false -- it is not given back
-    self.handle:key_answered(not ok and problem or nil)
-    unset_alarm(self)
-  end
+  if self.elected[1] == seat then conclude(self, which, not ok and problem) end
+  if guard then seat.adapter.unguard(seat.who) end -- after the answer, which spares others a look
   pass_on(self)
 end
 
+--- Whether its host says that it has ended the coroutine.
+local function has_left(seat)
+  local adapter = seat.adapter
+  return adapter and adapter.has_left and adapter.has_left(seat.who)
+end
+
+local function look_at_elected(self)
+  local seat = self.elected[1]
+  if not seat or not has_left(seat) then return end
+  self.elected[1] = false
+  if not seat.waiting then return end
+  self.waiters[seat] = nil
+  seat.waiting:forsake()
+end
+
+local ENDED = "the function %s was ended before it returned: its host ended the coroutine that it"
+  .. " was called in, as ngx.exit does"
+
 --- Somebody else is to see to the question, or the next turn. There may be no memory to say so:
--- then it is said once more.
+-- then it is said once more. A function that ends what it alone is called in would do so for ever;
+-- once, it may have been somebody else who did.
 local function give_back(self)
-  if not self.taken or self.elected[1] then return end
+  if not self.taken then return end
+  look_at_elected(self)
+  if self.elected[1] then return end
+  local which = self.apart
+  if which and self.ended then
+    return conclude(self, which, ENDED:format(which == "fallback" and "fallback_key" or "key"))
+  end
+  self.apart, self.ended = false, which
   self.handle:give_question_back()
   self.taken, self.look_at = false, false
 end
@@ -204,7 +239,9 @@ end
 function Key:relieve()
   local seat = self.elected[1]
   if not self.taken then return end
-  if seat and not place.is_active(thread_of(seat)) then self.elected[1] = false end
+  if seat and not place.is_active(thread_of(seat)) then
+    self.elected[1], self.apart = false, false
+  end
   give_back(self)
 end
 
@@ -218,7 +255,7 @@ end
 ---@return table|nil seat
 function Key:join(waiting)
   if not next(self.ask) then return nil end
-  local seat = { waiting = waiting }
+  local seat = { waiting = waiting, adapter = waiting.adapter, who = waiting.number }
   self.waiters[seat] = true
   return seat
 end
@@ -234,22 +271,41 @@ end
 
 -- A host may end a coroutine behind our back, and a program close its own (coroutine.close, on
 -- 5.4). From time to time somebody looks whether the elected one still lives: that shows once it is
--- collected, if not before. Where coroutines wait at a doorbell, they look; elsewhere an alarm.
+-- collected, if not before. Where coroutines wait at a doorbell, that rings when one has left; and
+-- they look, and the porter does, for the host may not have closed or collected what it had.
+-- Elsewhere an alarm rings.
 
 local function watch_over(self, home)
-  self.wait, self.look_at = FIRST_LOOK, core.now() + FIRST_LOOK
+  local now = core.now()
+  self.wait = home and home.porter and LONGEST_LOOK or FIRST_LOOK
+  self.look_at = now + self.wait
+  self.collection, self.collect_at = FIRST_COLLECTION, now + FIRST_COLLECTION
   if home and home.porter then
     for seat in pairs(self.waiters) do seat.waiting:look() end
+    home.porter:look()
   elseif not self.alarm then
     self.alarm = pump.set_alarm(self.look_at, self)
   end
 end
 
 local function look_after(self)
-  if not self.look_at or core.now() < self.look_at then return end
-  self.wait = self.wait * 2
-  self.look_at = core.now() + self.wait
+  local now = core.now()
+  if not self.look_at or now < self.look_at then return end
+  self.wait = math.min(self.wait * 2, LONGEST_LOOK)
+  self.look_at = now + self.wait
+  if now < self.collect_at then return end
+  self.collection = self.collection * 2
+  self.collect_at = now + self.collection
   collectgarbage()
+end
+
+--- When whoever begins to wait is to be tended to because of the elected one: now, where that has
+-- left already; nil where there is none.
+---@return number|nil
+function Key:next_look()
+  if not self.look_at then return nil end
+  local seat = self.elected[1]
+  return seat and not has_left(seat) and self.look_at or core.now()
 end
 
 -- In nginx this is not to be asked: another request's coroutine looks dead to it.
@@ -274,7 +330,7 @@ end
 
 local function elect(self, which)
   for seat in pairs(self.waiters) do
-    if seat.waiting:ask(which) then
+    if not has_left(seat) and seat.waiting:ask(which) then
       self.elected[1] = seat
       return true
     end
@@ -295,13 +351,16 @@ end
 --- Nobody waits, but a loop runs callbacks: a coroutine of it may yield in the function.
 local function answer_apart(self, which, home)
   -- Gone with that coroutine, should it be dropped in the function.
-  local mine = { began = false, is_held = false }
+  local mine = { began = false, is_held = false, adapter = home.adapter }
+  mine.who = mine
   local function run()
     mine.began = true
+    if home.porter and self.elected[1] == mine then self.apart = which end
     self:answer(which, mine)
     mine.is_held = true -- until here
   end
   local function report(problem)
+    if self.elected[1] == mine then self.apart = false end
     no_longer(self, mine)
     give_back(self)
     pump.tell({ home = home }, problem)

@@ -71,6 +71,11 @@ function Porter:take(task)
   if self.visitor then self.visitor:wake() end
 end
 
+--- There is something for it to look at, and then to wait on.
+function Porter:look()
+  if self.visitor then self.visitor:look() end
+end
+
 --- Nothing is under way any more.
 function Porter:rest()
   if self.begun and self.visitor then self.visitor:wake() end

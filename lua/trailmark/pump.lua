@@ -248,6 +248,17 @@ function pump.untend(source)
   curious[source] = nil
 end
 
+--- When the first of them wants to be tended to, because of who is in a function: or nil.
+---@return number|nil
+function pump.next_look()
+  local first
+  for source in pairs(curious) do
+    local at = source:next_look()
+    if at and (not first or at < first) then first = at end
+  end
+  return first
+end
+
 local function tend(in_turn, home)
   for _, source in ipairs(members(curious)) do source:tend(in_turn, home) end
 end

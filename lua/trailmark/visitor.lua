@@ -13,6 +13,11 @@
 -- was last answered on, `number:listen()` does instead of the line, and spares the worker one to
 -- read; false: there is news already. With `sleep(seconds)`, for when there is no connection to be
 -- had. `greedy` where the host serves nobody else until a coroutine waits.
+--
+-- A host that ends coroutines and closes what they had open may tell of it before they are
+-- collected: `guard(address, who)` opens a connection that nothing is sent on, until
+-- `unguard(who)`, and `has_left(who)` is true once the host has closed that, or the one that `who`,
+-- a number, waits on.
 
 local core = require "trailmark.core"
 local place = require "trailmark.place"
@@ -101,14 +106,25 @@ function Visitor:ask(which)
   return true
 end
 
+--- Its host has ended its coroutine: its calls end, as nobody waits for them.
+function Visitor:forsake()
+  self.waits, self.hears = false, false
+  self.number:lose()
+end
+
 --- There is something for it to look at, and then to wait on.
 function Visitor:look()
   if self.waits then self.number:poke() end
 end
 
---- When it rings for itself.
+--- When it rings for itself. The porter, who stays and has no source, looks after all of them.
 local function due(self, at)
-  local look_at = self.source and self.source.look_at
+  local look_at
+  if self.source then
+    look_at = self.source:next_look()
+  elseif self.stays then
+    look_at = pump.next_look()
+  end
   return look_at and (not at or look_at < at) and look_at or at
 end
 

@@ -436,6 +436,39 @@ describe("a call in the worker's hands", function()
     end)
   end
 
+  it("has its waiter look when a connection ends that nothing was said on: who was asked may have left", function()
+    run(SERVER .. REFUSED .. [[
+      local handle = visitor:start(client, "/x")
+      visitor:ring()
+      local connection, asked = accept(), doorbell.visitor()
+      connection:send(REFUSAL)
+      assert(visitor:hear() ~= "")
+      while client:take_question() ~= "key" do visitor:wait() end
+      local looks = 0
+      repeat
+        looks = looks + 1
+        for _ in core.next_finished do end
+        visitor:ring()
+      until not visitor:hear(0.1)
+      assert(looks < 4, "it has no rest")
+      asked:leave()
+      assert(visitor:hear() and not handle:done())
+    ]])
+  end)
+
+  it("is cancelled when its waiter is known to have been ended", function()
+    run(SERVER .. [[
+      local handle = visitor:start(client, "/x")
+      core.wake()
+      local connection = accept()
+      visitor.waiter:lose()
+      visitor.waiter:lose()
+      await("the end", function() return handle:done() end)
+      assert(handle:failure().kind == "cancelled")
+      has_left(connection)
+    ]])
+  end)
+
   it("is cancelled when who waits for it hangs up", function()
     run(SERVER .. [[
       local handle = visitor:start(client, "/x")

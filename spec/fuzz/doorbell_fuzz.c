@@ -206,7 +206,7 @@ static void say(struct world *world, struct guest *guest, struct trail_slice byt
   while (bytes.size && guest->theirs >= 0) {
     bool stays = reads(guest, &bytes, &rang);
     if (rang) adopt(world, guest);
-    hear(world, guest, rang || (!stays && guest->known), !stays);
+    hear(world, guest, rang || !stays, !stays);
     if (!stays) leave(guest);
   }
 }
@@ -216,7 +216,7 @@ static void hang_up(struct world *world, struct guest *guest) {
   close(guest->ours);
   guest->ours = -1;
   if (guest->theirs < 0) return;
-  hear(world, guest, guest->known != 0, true);
+  hear(world, guest, true, true);
   leave(guest);
 }
 
@@ -228,7 +228,7 @@ static void answer_door(struct world *world) {
   for (int i = 0; i < world->guest_count; i++) {
     struct guest *guest = &world->guests[i];
     if (guest->ours >= 0 || guest->theirs < 0) continue;
-    hear(world, guest, false, true);
+    hear(world, guest, true, true);
     leave(guest);
   }
 }

@@ -2,6 +2,7 @@
 
 local nginx = require "spec.support.nginx"
 local sandbox = require "trailmark.sandbox"
+local socket = require "socket"
 local tmp = require "spec.support.tmp"
 
 describe("a worker of nginx", function()
@@ -154,5 +155,117 @@ describe("a worker of nginx", function()
     local status, body = nginx.read(other)
     assert.same({ 200, sb.workspace_id .. "\n" }, { status, body }, server:errors())
     assert.equal("2", server:says "/asked")
+  end)
+
+  -- A client that leaves while its request is inside of the function, and a callback that waits.
+  local LEFT = [[
+    location = /send { content_by_lua_block {
+      require("client"):send({ path = "/workspaces/me" }, function(data, err)
+        ngx.shared.keys:set("told", data and data.id or err.kind .. ": " .. err.message)
+      end)
+      ngx.say ""
+    } }
+    location = /told { content_by_lua_block { ngx.say(ngx.shared.keys:get "told" or "") } }
+    location = /asked { content_by_lua_block { ngx.say(ngx.shared.keys:get "asked" or 0) } }
+  ]]
+
+  --- The function gives `GONE` or the key, as the lines of Lua in `ask` say; the first one in there stays.
+  local function asking(ask, locations)
+    return nginx.start {
+      env = { FIRST = sb.key, BASE = sb.url }, main = "env FIRST; env BASE;",
+      http = ([[
+        lua_shared_dict keys 1m; lua_check_client_abort on;
+        init_by_lua_block {
+          local trailmark = require "trailmark"
+          package.loaded.client = trailmark.assert(trailmark.new { base_url = os.getenv "BASE", pace = "off",
+            key = function(why)
+              local asked = ngx.shared.keys:incr("asked", 1, 0)
+              %s
+              return os.getenv "FIRST"
+            end })
+        } ]]):format(ask),
+      locations = ME .. LEFT .. (locations or ""),
+    }
+  end
+
+  local function told_soon(seconds)
+    local began = socket.gettime()
+    nginx.await("the callback", function() return server:says "/told" ~= "" end)
+    assert.is_true(socket.gettime() - began < seconds, "told after " .. socket.gettime() - began .. " s")
+    return server:says "/told"
+  end
+
+  for when, row in pairs {
+    ["before a call"] = { ask = "if asked == 1 then ngx.sleep(60) end", inside = "1", asked = "2" },
+    ["after a 401"] = {
+      ask = [[if asked == 1 then return "tm_live_gone0123456789" end
+        if asked == 2 then ngx.sleep(60) end]],
+      inside = "2", asked = "3",
+    },
+  } do
+    it("calls the function in a timer when the request that was in it has gone, " .. when, function()
+      server = asking(row.ask)
+      local one = server:open "/me"
+      nginx.await("the question", function() return server:says "/asked" == row.inside end)
+      server:says "/send"
+      one:close()
+      assert.equal(sb.workspace_id, told_soon(0.5))
+      assert.equal(row.asked, server:says "/asked")
+      assert.equal(row.inside == "1" and 1 or 2, sb:counts().requests) -- not that of the request that has gone
+      assert.equal("", server:errors())
+    end)
+  end
+
+  it("calls the function at once in another request when the one that was in it has gone", function()
+    server = asking "if asked == 1 then ngx.sleep(60) end"
+    local one = server:open "/me"
+    nginx.await("the question", function() return server:says "/asked" == "1" end)
+    local others = {}
+    for i = 1, 5 do others[i] = server:open "/me" end
+    one:close()
+    local began = socket.gettime()
+    for i = 1, 5 do assert.equal(sb.workspace_id .. "\n", select(2, nginx.read(others[i]))) end
+    assert.is_true(socket.gettime() - began < 0.5, "answered after " .. socket.gettime() - began .. " s")
+    assert.equal("2", server:says "/asked")
+  end)
+
+  it("calls the function once more when a thread was killed in it", function()
+    server = asking("if asked == 1 then ngx.sleep(60) end", [[
+      location = /kill { content_by_lua_block {
+        local thread = ngx.thread.spawn(function() require("client"):workspace() end)
+        repeat ngx.sleep(0.005) until ngx.shared.keys:get "asked"
+        ngx.thread.kill(thread)
+        thread = nil
+        ngx.say ""
+        ngx.flush(true)
+        ngx.sleep(10)
+      } }
+    ]])
+    server:open "/kill"
+    nginx.await("the question", function() return server:says "/asked" == "1" end)
+    server:says "/send"
+    assert.equal(sb.workspace_id, told_soon(5))
+    assert.equal("2", server:says "/asked")
+  end)
+
+  it("ends the question where the function ends the timer that it is called in", function()
+    server = asking "ngx.exit(503)"
+    server:says "/send"
+    assert.matches("^config: the function key was ended before it returned", told_soon(0.5))
+    assert.equal("2", server:says "/asked") -- twice, for another may have ended it
+  end)
+
+  it("leaves when it is to, though a request has gone while it was in the function", function()
+    server = asking "if asked == 1 then ngx.sleep(60) end"
+    local one, before = server:open "/me", server:pid()
+    nginx.await("the question", function() return server:says "/asked" == "1" end)
+    server:says "/send"
+    one:close()
+    assert.equal(sb.workspace_id, told_soon(0.5))
+    server:signal "HUP"
+    server:await_workers(1)
+    local began = socket.gettime()
+    nginx.await("the old worker's end", function() return not nginx.lives(before) end)
+    assert.is_true(socket.gettime() - began < 2)
   end)
 end)

@@ -63,6 +63,10 @@ local function pool_of(number)
   return pool
 end
 
+-- The connections of those who wait at the doorbell or stand guard: nginx closes them when it ends
+-- the request.
+local sockets = setmetatable({}, { __mode = "k" })
+
 local function wait_for_ring(socket, number, at)
   local ok, why = true, nil
   if at or socket:getreusedtimes() == 0 then
@@ -79,9 +83,28 @@ function adapter.visit(address, number, at, seconds)
   socket:settimeouts(CONNECT, SEND, seconds * 1000)
   local ok, why = socket:connect(address, pool_of(number))
   if not ok then return nil, why end
+  sockets[number] = socket
   ok, why = wait_for_ring(socket, number, at)
+  sockets[number] = nil
   if ok and visitor.has_room() then socket:setkeepalive(IDLE) else socket:close() end
   return ok and true, why
+end
+
+function adapter.guard(address, who)
+  local socket = ngx.socket.tcp()
+  if not address then return end
+  if socket:connect(address, { pool = "trailmark guards" }) then sockets[who] = socket end
+end
+
+function adapter.unguard(who)
+  local socket = sockets[who]
+  sockets[who] = nil
+  if socket then socket:close() end
+end
+
+function adapter.has_left(who)
+  local socket = sockets[who]
+  return socket ~= nil and not socket:getreusedtimes()
 end
 
 adapter.sleep = ngx.sleep

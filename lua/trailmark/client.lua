@@ -100,8 +100,8 @@ local function base_url_refused(settings, why, level)
   return config(settings.base_url_variable .. ": " .. message, "base_url")
 end
 
-local NO_PROXY = "cannot be reached by the option proxy, which would be given the key over http:"
-  .. " leave proxy out, or take an https: base_url"
+local NO_PROXY = "cannot be reached by the option proxy, which would be given the key over plain"
+  .. " HTTP: leave proxy out, or take an https: base_url"
 
 --- "env" is meant for programs that are told where they run, and stays without effect.
 local function is_proxy_in_vain(settings)

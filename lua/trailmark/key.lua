@@ -112,14 +112,12 @@ end
 local NO_TIME = "the function %s gave %s as its third value, which must be the seconds until the"
   .. " key expires: return a number there, or nil"
 
-local NO_STRING = "the function %s returned %s, where a string is needed: return the key, or nil"
-  .. " and why there is none"
-
 local function no_string(name, given, problem)
   if not given and problem ~= nil then
     return ("the function %s gave no key: %s"):format(name, words(problem))
   end
-  return NO_STRING:format(name, given == nil and "nil" or "a " .. type(given))
+  local what = given == nil and "nil and no reason" or "a " .. type(given)
+  return ("the function %s returned %s, where a string is needed"):format(name, what)
 end
 
 --- Asks a function; the problem says which one failed, and never what it returned.

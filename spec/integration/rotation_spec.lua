@@ -327,7 +327,7 @@ describe("a key function", function()
     local rows = {
       { function() error "the vault is sealed" end, "function key failed: .*the vault is sealed" },
       { function() return nil, "the vault is shut" end, "function key gave no key: the vault is shut" },
-      { function() end, "function key returned nil, where a string is needed" },
+      { function() end, "function key returned nil and no reason, where a string is needed" },
       { function() return "two words" end, "the key returned by function key holds whitespace" },
       { function() return "tm_live_canary\0" end, "the key returned by function key holds a control" },
     }

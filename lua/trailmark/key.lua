@@ -22,9 +22,7 @@ local function config(message, option)
   return errors.new { kind = "config", message = message, option = option }
 end
 
--- Seconds; then twice as many each time. A full collection costs more than a look.
-local FIRST_LOOK, LONGEST_LOOK = 0.05, 1
-local FIRST_COLLECTION = 1
+local FIRST_LOOK = 1 -- seconds; then twice as many each time
 
 local NONE = "no API key: neither the options key and key_file nor the variables"
   .. " TRAILMARK_API_KEY and TRAILMARK_API_KEY_FILE give one"
@@ -171,6 +169,29 @@ local function unset_alarm(self)
   self.alarm = false
 end
 
+-- A coroutine that is closed in the function, which 5.4 can do, has the alarm ring at once.
+local watch = { __close = function(question)
+  local source = question.source
+  local before = source.alarm
+  if question.is_over or not before then return end
+  source.alarm = pump.set_alarm(core.now(), source)
+  pump.unset_alarm(before)
+end }
+
+local function fetch_once(question)
+  if question.is_over then return nil end
+  question.ok, question.problem = fetch(question.source, question.which)
+  question.is_over = true
+  return true
+end
+
+-- The loop's fourth value is closed with it. A Lua that knows none has no coroutine.close either.
+local function fetch_watched(self, which)
+  local question = setmetatable({ source = self, which = which, is_over = false }, watch)
+  for _ in fetch_once, question, nil, question do end
+  return question.ok, question.problem
+end
+
 --- The problem, if any, is kept for the error that follows a 401.
 local function conclude(self, which, problem)
   if which ~= "first" then self.problem = problem end
@@ -188,7 +209,7 @@ function Key:answer(which, seat)
   seat.thread = current()
   local guard = seat.adapter and seat.adapter.guard
   if guard then guard(core.doorbell(), seat.who) end
-  local ok, problem = fetch(self, which)
+  local ok, problem = fetch_watched(self, which)
   if self.elected[1] == seat then conclude(self, which, not ok and problem) end
   if guard then seat.adapter.unguard(seat.who) end -- after the answer, which spares others a look
   pass_on(self)
@@ -271,13 +292,10 @@ end
 -- 5.4). From time to time somebody looks whether the elected one still lives: that shows once it is
 -- collected, if not before. Where coroutines wait at a doorbell, that rings when one has left; and
 -- they look, and the porter does, for the host may not have closed or collected what it had.
--- Elsewhere an alarm rings.
+-- Elsewhere an alarm rings, for one that was closed at once.
 
 local function watch_over(self, home)
-  local now = core.now()
-  self.wait = home and home.porter and LONGEST_LOOK or FIRST_LOOK
-  self.look_at = now + self.wait
-  self.collection, self.collect_at = FIRST_COLLECTION, now + FIRST_COLLECTION
+  self.wait, self.look_at = FIRST_LOOK, core.now() + FIRST_LOOK
   if home and home.porter then
     for seat in pairs(self.waiters) do seat.waiting:look() end
     home.porter:look()
@@ -287,13 +305,9 @@ local function watch_over(self, home)
 end
 
 local function look_after(self)
-  local now = core.now()
-  if not self.look_at or now < self.look_at then return end
-  self.wait = math.min(self.wait * 2, LONGEST_LOOK)
-  self.look_at = now + self.wait
-  if now < self.collect_at then return end
-  self.collection = self.collection * 2
-  self.collect_at = now + self.collection
+  if not self.look_at or core.now() < self.look_at then return end
+  self.wait = self.wait * 2
+  self.look_at = core.now() + self.wait
   collectgarbage()
 end
 

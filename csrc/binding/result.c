@@ -83,8 +83,7 @@ static void push_limit(lua_State *L, const struct trail_call *call) {
 static void push_key_problem(lua_State *L, int problem) {
   char room[96];
   if (problem > 0)
-    lua_pushfstring(L, "the file cannot be read again: %s",
-                    strerror_r(problem, room, sizeof room));
+    lua_pushfstring(L, "the file cannot be read again: %s", strerror_r(problem, room, sizeof room));
   else
     lua_pushliteral(L, "the file holds no key any more");
 }

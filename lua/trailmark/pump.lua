@@ -238,7 +238,7 @@ end
 local curious = common("pump.curious", "k") -- sources of keys that have functions to ask
 
 --- From now on `source:tend(in_turn, home)` is called after each move of the engine; `home` is the
--- loop whose turn it is, if any.
+-- loop whose turn it is, if any. `source:next_look()` is when it has to be, or nil.
 function pump.tend(source)
   curious[source] = true
 end

@@ -42,24 +42,37 @@ enum trail_status trail_failure_of(int curl_code) {
   return TRAIL_NETWORK;
 }
 
-/* libcurl 7.88 reports what a chunk does wrong as a failure to receive, and the end of a connection
- * within the TLS handshake like a certificate that does not fit. A handshake that breaks off is a
- * connection that failed, and may be tried again. So is one without a text, which only the first
- * error of a transfer has: that was of another connection, an earlier one of the same attempt, or
- * one that was to be used again and was found dead. */
+/* libcurl keeps the first error of a transfer, which may be none of its failure: it could not tell
+ * the peer's address, for the connection had ended by then, and went on. There is no text at all
+ * where that first one was of another connection, which was to be used again and was found dead. */
+static bool tells(const char *text) {
+  static const char aside[] = "getpeername() failed";
+  return *text && strncmp(text, aside, sizeof aside - 1) != 0;
+}
+
+/* Within the TLS handshake, which libcurl 7.88 reports like a certificate that does not fit. Another
+ * attempt is right here, and there it would meet the same. */
+static bool broke_off(const char *text) {
+  return !tells(text) || strstr(text, "SSL_ERROR_SYSCALL") || strstr(text, "unexpected eof") ||
+         strstr(text, "Recv failure") || strstr(text, "Send failure") ||
+         strstr(text, "reset by peer");
+}
+
 enum trail_status trail_failure_refine(int curl_code, const char *text, bool head_begun) {
   switch ((CURLcode)curl_code) {
-    case CURLE_RECV_ERROR:
+    case CURLE_RECV_ERROR: /* what a chunk does wrong is one, too */
       return strstr(text, "chunked-encoding") ? TRAIL_PROTOCOL : TRAIL_NETWORK;
     case CURLE_SSL_CONNECT_ERROR:
-      return !*text || strstr(text, "SSL_ERROR_SYSCALL") || strstr(text, "unexpected eof") ||
-                     strstr(text, "Recv failure") || strstr(text, "Send failure") ||
-                     strstr(text, "reset by peer")
-                 ? TRAIL_NETWORK
-                 : TRAIL_TLS;
+      return broke_off(text) ? TRAIL_NETWORK : TRAIL_TLS;
     case CURLE_HTTP2: /* a session given up before it answered, by GOAWAY say */
       return head_begun ? TRAIL_PROTOCOL : TRAIL_NETWORK;
     default:
       return trail_failure_of(curl_code);
   }
+}
+
+const char *trail_failure_words(int curl_code, const char *text) {
+  if (tells(text)) return text;
+  if (curl_code == CURLE_SSL_CONNECT_ERROR) return "the connection ended inside the TLS handshake";
+  return curl_easy_strerror((CURLcode)curl_code);
 }

@@ -13,4 +13,7 @@ enum trail_status trail_failure_of(int curl_code);
  * come. */
 enum trail_status trail_failure_refine(int curl_code, const char *text, bool head_begun);
 
+/* What to tell of it; the text itself where that tells of this failure. */
+const char *trail_failure_words(int curl_code, const char *text);
+
 #endif

@@ -349,8 +349,7 @@ static void explain(struct trail_transfer *transfer, CURLcode code) {
     transfer->answer.uncounted = true;
     return;
   }
-  const char *text = transfer->error[0] ? transfer->error : curl_easy_strerror(code);
-  trail_answer_say(&transfer->answer, text);
+  trail_answer_say(&transfer->answer, trail_failure_words((int)code, transfer->error));
 }
 
 /* An answer that can have a body, says it is gzip, and does not come to the stream's end. */

@@ -1,5 +1,6 @@
 --- TLS: whom not to believe, and ends that are not signed.
 
+local failing_child = require "spec.support.failing_child"
 local faults = require "spec.support.faults"
 local rows = require "spec.support.fault_rows"
 
@@ -118,5 +119,20 @@ describe("TLS with", function()
     assert.equal("not_sent", err.outcome)
     assert.equal(0, #server:seen().requests)
     tm:close()
+  end)
+
+  -- By then the system does not know the peer any more, of which libcurl tells and goes on.
+  it("an end before the client looked at its peer", function()
+    local url = server:script({ { reset } }, { scheme = "tls" })
+    failing_child([[
+      local tm = client { ca_file = os.getenv "CA" }
+      system.late_peers(true)
+      local data, err = tm:post("/thing", { name = "Ada" }, { idempotency_key = false, retries = 0 })
+      assert(data == nil and err.kind == "network" and err.outcome == "not_sent", tostring(err))
+      assert(err.message:find("inside the TLS handshake", 1, true), err.message)
+      system.late_peers(false)
+      data, err = tm:get "/thing"
+      assert(data and data.fine, tostring(err))
+    ]], { URL = url, CA = server.ca_file })
   end)
 end)

@@ -17,6 +17,17 @@ describe("what libcurl says of a failure", function()
     assert.equal("network", failure.refine(SSL_CONNECT_ERROR, "", false))
   end)
 
+  -- libcurl keeps the first error, which is none of the transfer's failure where it went on.
+  it("is not taken from what it only noticed on the way", function()
+    local aside = "getpeername() failed with errno 107: Transport endpoint is not connected"
+    assert.equal("network", failure.refine(SSL_CONNECT_ERROR, aside, false))
+    assert.equal("the connection ended inside the TLS handshake", failure.words(SSL_CONNECT_ERROR, aside))
+    assert.equal("the connection ended inside the TLS handshake", failure.words(SSL_CONNECT_ERROR, ""))
+    assert.equal("Failure when receiving data from the peer", failure.words(RECV_ERROR, aside))
+    assert.equal("Recv failure: Connection reset by peer", failure.words(RECV_ERROR,
+      "Recv failure: Connection reset by peer"))
+  end)
+
   it("tells what a chunk does wrong from a failure to receive", function()
     assert.equal("protocol", failure.refine(RECV_ERROR, "Illegal or missing hexadecimal sequence in "
       .. "chunked-encoding", true))

@@ -45,6 +45,12 @@ static int making_socket(lua_State *L) {
   return 1;
 }
 
+/* late_peers(boolean): whether the address of a peer is told when that has gone */
+static int late_peers(lua_State *L) {
+  preloaded(L)->late_peers = lua_toboolean(L, 1);
+  return 0;
+}
+
 /* interrupt_allocations(count): so many reservations of a file's space are interrupted */
 static int interrupt_allocations(lua_State *L) {
   preloaded(L)->interruptions = (int)luaL_checkinteger(L, 1);
@@ -58,6 +64,7 @@ const luaL_Reg trail_testing_failing_system[] = {
     {"step_wall", step_wall},
     {"slow_sockets", slow_sockets},
     {"making_socket", making_socket},
+    {"late_peers", late_peers},
     {"interrupt_allocations", interrupt_allocations},
     {NULL, NULL},
 };

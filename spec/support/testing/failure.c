@@ -10,7 +10,14 @@ static int refine(lua_State *L) {
   return 1;
 }
 
+/* words(code, text) -> what to tell of it */
+static int words(lua_State *L) {
+  lua_pushstring(L, trail_failure_words((int)luaL_checkinteger(L, 1), luaL_checkstring(L, 2)));
+  return 1;
+}
+
 const luaL_Reg trail_testing_failure[] = {
     {"refine", refine},
+    {"words", words},
     {NULL, NULL},
 };

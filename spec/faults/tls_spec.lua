@@ -123,7 +123,7 @@ describe("TLS with", function()
 
   -- By then the system does not know the peer any more, of which libcurl tells and goes on.
   it("an end before the client looked at its peer", function()
-    local url = server:script({ { reset } }, { scheme = "tls" })
+    local url = server:script({ { faults.await, reset } }, { scheme = "tls" })
     failing_child([[
       local tm = client { ca_file = os.getenv "CA" }
       system.late_peers(true)

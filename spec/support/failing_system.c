@@ -49,9 +49,10 @@ SHOWN int socketpair(int domain, int type, int protocol, int ends[2]) {
   return refused() ? -1 : (int)syscall(SYS_socketpair, domain, type, protocol, ends);
 }
 
+/* A server that awaits the byte ends the connection then, and not before it was made. */
 SHOWN int getpeername(int fd, struct sockaddr *restrict address, socklen_t *restrict size) {
   struct pollfd end = {.fd = fd, .events = POLLRDHUP};
-  if (trail_failing_system.late_peers) poll(&end, 1, 5000);
+  if (trail_failing_system.late_peers && send(fd, "", 1, MSG_NOSIGNAL) == 1) poll(&end, 1, 5000);
   return (int)syscall(SYS_getpeername, fd, address, size);
 }
 

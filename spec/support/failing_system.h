@@ -12,7 +12,7 @@ struct trail_failing_system {
   atomic_int no_threads;           /* pthread_create fails */
   atomic_int slow_ms;              /* it takes so long to make a socket, */
   atomic_int slow;                 /* for so many at the moment */
-  atomic_int late_peers;           /* a peer's address is told when the peer has gone */
+  atomic_int late_peers;           /* a peer gets a byte, and its address is told when it has gone */
   atomic_int interruptions;        /* so many posix_fallocate end with EINTR first */
   _Atomic long long wall_step_ms;  /* by how much the wall clock is wrong */
 };

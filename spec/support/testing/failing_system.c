@@ -45,7 +45,7 @@ static int making_socket(lua_State *L) {
   return 1;
 }
 
-/* late_peers(boolean): whether the address of a peer is told when that has gone */
+/* late_peers(boolean): whether a peer is sent a byte, and its address is told when it has gone */
 static int late_peers(lua_State *L) {
   preloaded(L)->late_peers = lua_toboolean(L, 1);
   return 0;

@@ -184,8 +184,8 @@ end)
 
 describe("a refused connection", function()
   it("was not sent, so anything is tried again", function()
-    local listener, url = raw_server.listen()
-    listener:close()
+    local holder, url = raw_server.reserve()
+    finally(function() holder:close() end)
     local lonely = assert(sb:client { base_url = url })
     for _, name in ipairs { "get", "post" } do
       local opts = name == "post" and { idempotency_key = false, retries = 2 } or { retries = 2 }
@@ -201,18 +201,15 @@ describe("a refused connection", function()
 end)
 
 describe("the retry budget", function()
-  local listener, port
-  setup(function()
-    local url
-    listener, url = raw_server.listen() -- a port where nobody listens, once it is closed
-    listener:close()
-    port = url:match("%d+$")
-  end)
+  local holder, url_of_nobody
+  setup(function() holder, url_of_nobody = raw_server.reserve() end)
+  teardown(function() holder:close() end)
 
   local hosts = 0
   local function new_origin()
     hosts = hosts + 1
-    return ("http://127.77.%d.%d:%s"):format(math.floor(hosts / 250), hosts % 250 + 1, port)
+    local host = ("127.77.%d.%d"):format(math.floor(hosts / 250), hosts % 250 + 1)
+    return (url_of_nobody:gsub("127%.0%.0%.1", host))
   end
 
   local function client(url) return sb:client { base_url = url, backoff = { base = 1e-6, cap = 1e-6 } } end

@@ -180,7 +180,8 @@ end)
 describe("a write whose first attempt is never answered", function()
   --- A server that takes one connection, and then is none; what comes is not answered.
   local function vanishing()
-    local listener, url = raw_server.listen()
+    local holder, url, port = raw_server.reserve()
+    local listener = raw_server.listen(64, port)
     local child = process.fork(function(say)
       local connection = assert(listener:accept())
       listener:close()
@@ -190,7 +191,10 @@ describe("a write whose first attempt is never answered", function()
       repeat local more = connection:receive(1) until not more
     end, listener:getfd())
     listener:close()
-    finally(function() child:stop() end)
+    finally(function()
+      child:stop()
+      holder:close()
+    end)
     return url, child
   end
 
@@ -244,8 +248,8 @@ end)
 
 describe("a write that nobody takes", function()
   it("has not been sent, and may be tried again without a key", function()
-    local listener, url = raw_server.listen()
-    listener:close()
+    local holder, url = raw_server.reserve()
+    finally(function() holder:close() end)
     core.refill_retries(url)
     local tm = client(url)
     for _, key in ipairs { "given", false } do

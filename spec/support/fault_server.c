@@ -36,18 +36,19 @@ static struct {
   struct fault_plan plans[MOST_PLANS];
   size_t plan_count;
   bool every, calm, deaf;
+  int holder; /* bound to the port and nothing else, so that it stays ours without a listener */
   int listener;
   unsigned port;
   struct fault_connection *connections[MOST_CONNECTIONS];
   unsigned connection_count;
-} script = {.listener = -1};
+} script = {.holder = -1, .listener = -1};
 
 static FILE *commands, *answers; /* the control connection */
 
 /* ---- sockets --------------------------------------------------------------------------------- */
 
-/* On `*port`, or on one of the kernel's choice where that is 0. */
-static int listen_on_loopback(int flags, unsigned *port) {
+/* To `*port`, or to one of the kernel's choice where that is 0. */
+static int bind_on_loopback(int flags, unsigned *port) {
   struct sockaddr_in address = {.sin_family = AF_INET,
                                 .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
                                 .sin_port = htons((uint16_t)*port)};
@@ -55,7 +56,7 @@ static int listen_on_loopback(int flags, unsigned *port) {
   int on = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
   if (fd < 0) return -1;
   setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (bind(fd, (struct sockaddr *)&address, size) != 0 || listen(fd, BACKLOG) != 0 ||
+  if (bind(fd, (struct sockaddr *)&address, size) != 0 ||
       getsockname(fd, (struct sockaddr *)&address, &size) != 0) {
     close(fd);
     return -1;
@@ -64,15 +65,23 @@ static int listen_on_loopback(int flags, unsigned *port) {
   return fd;
 }
 
+static int listen_on_loopback(int flags, unsigned *port) {
+  int fd = bind_on_loopback(flags, port);
+  if (fd < 0 || listen(fd, BACKLOG) == 0) return fd;
+  close(fd);
+  return -1;
+}
+
 /* ---- the script ------------------------------------------------------------------------------ */
 
 static void end_script(void) {
   if (script.listener >= 0) close(script.listener);
+  if (script.holder >= 0) close(script.holder);
   for (unsigned i = 0; i < script.connection_count; i++)
     fault_connection_end(script.connections[i]);
   for (size_t i = 0; i < script.plan_count; i++) fault_plan_clear(&script.plans[i]);
   memset(&script, 0, sizeof script);
-  script.listener = -1;
+  script.holder = script.listener = -1;
   fault_log_clear();
 }
 
@@ -108,6 +117,7 @@ static void accept_all(void) {
 
 static void go(const char *line) {
   script.every = strcmp(line, "go every\n") == 0;
+  script.holder = bind_on_loopback(0, &script.port);
   script.listener = listen_on_loopback(SOCK_NONBLOCK, &script.port);
   fprintf(answers, "port %u\n", script.port);
 }

@@ -68,11 +68,21 @@ end
 
 local raw_server = {}
 
---- A listener nobody accepts from.
-function raw_server.listen(backlog)
-  local listener = assert(socket.bind("127.0.0.1", 0, backlog or 64))
-  local _, port = listener:getsockname()
+--- A listener nobody accepts from, on a port of `raw_server.reserve` where one is given.
+function raw_server.listen(backlog, port)
+  local listener = assert(socket.bind("127.0.0.1", port or 0, backlog or 64))
+  port = select(2, listener:getsockname())
   return listener, ("http://127.0.0.1:%d"):format(port)
+end
+
+--- A port where nobody listens but who is given it: others are kept from it until the holder is
+--- closed, whatever listener was there in between. Returns the holder, the URL and the port.
+function raw_server.reserve()
+  local holder = assert(socket.tcp4())
+  assert(holder:setoption("reuseaddr", true))
+  assert(holder:bind("127.0.0.1", 0))
+  local _, port = holder:getsockname()
+  return holder, ("http://127.0.0.1:%d"):format(port), tonumber(port)
 end
 
 ---@param handle fun(connection, number: integer, say: fun(text: string))

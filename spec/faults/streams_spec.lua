@@ -2,6 +2,7 @@
 --- fails (RFC 9113).
 
 local faults = require "spec.support.faults"
+local raw_server = require "spec.support.raw_server"
 local rows = require "spec.support.fault_rows"
 local core = require "trailmark.core"
 local socket = require "socket"
@@ -171,19 +172,18 @@ describe("calls that wait for a connection", function()
   end)
 
   it("each hear that nobody listens", function()
-    local probe = assert(socket.bind("127.0.0.1", 0))
-    local _, port = probe:getsockname()
-    probe:close()
-    local tm = rows.client(server, "https://127.0.0.1:" .. port, { concurrency = 64, retries = 0 })
+    local holder, url = raw_server.reserve()
+    local tm = rows.client(server, (url:gsub("^http:", "https:")), { concurrency = 64, retries = 0 })
     all_failed(burst(tm, 64), "network")
     tm:close()
+    holder:close()
   end)
 
   it("go on when the one that opens it is cancelled", function()
     local tm = client { { hold } }
     local first = assert(tm:send { method = "GET", path = "/thing" })
     local second = assert(tm:send { method = "GET", path = "/thing" })
-    first:wait(0.05)
+    repeat tm:sleep(0.002) until server:seen().connections == 1
     first:cancel()
     assert.same({ fine = true }, (second:wait()))
     tm:close()
@@ -293,7 +293,7 @@ describe("a shared connection on which a call is given up", function()
     local tm = client { join(begin, { read, read, read, faults.pause(200), good, serve }) }
     local first = get(tm)
     local second = get(tm)
-    first:wait(0.05) -- both are on their way
+    repeat tm:sleep(0.002) until #server:seen().requests == 2
     first:cancel()
     assert.equal("cancelled", select(2, first:wait()).kind)
     local third = get(tm)

@@ -156,10 +156,11 @@ local function answers(port)
   return line ~= nil
 end
 
+--- A worker is forked once all ports are its own: until then somebody else may answer on them.
 function Haproxy:await_ready()
   haproxy.await("HAProxy", function()
     if not haproxy.lives(self.child.pid) then error(self:log(), 0) end
-    return answers(self.port)
+    return self:log "New worker" ~= "" and answers(self.port)
   end)
 end
 

@@ -7,18 +7,23 @@ local nginx = require "spec.support.nginx"
 
 local LONG = os.getenv "TRAIL_LONG" == "1"
 local CALLS, ROUNDS = LONG and 1000 or 60, LONG and 10 or 3
-local SLOW = LONG and 5 or 0.5 -- seconds that the service takes
 
 describe("calls of clients that leave nginx", function()
   local slow, gate, server
   setup(function()
-    slow = nginx.start { locations = ([[
-      location / { content_by_lua_block {
-        ngx.sleep(%g)
-        ngx.header.content_type = "application/json"
-        ngx.say('{"path":"', ngx.var.uri, '"}')
-      } }
-    ]]):format(SLOW) }
+    -- A gate for more connections than that of Lua's own can have.
+    slow = nginx.start {
+      init_worker = [[ waiting = require("ngx.semaphore").new() ]],
+      locations = [[
+        location / { content_by_lua_block {
+          waiting:wait(60)
+          ngx.header.content_type = "application/json"
+          ngx.say('{"path":"', ngx.var.uri, '"}')
+        } }
+        location = /-waiting { content_by_lua_block { ngx.say(-waiting:count()) } }
+        location = /-release { content_by_lua_block { waiting:post(-waiting:count()) ngx.say "" } }
+      ]],
+    }
     gate = gate_server.start()
     server = nginx.start {
       main = "env GATE; env SLOW;",
@@ -86,12 +91,13 @@ describe("calls of clients that leave nginx", function()
     local connections = {}
     for i = 1, CALLS do connections[i] = server:open("/one?n=" .. i) end
     local function live() return tonumber(server:says "/live") end
-    nginx.await("all", function() return live() == CALLS end)
+    nginx.await("all", function() return tonumber(slow:says "/-waiting") == CALLS end)
     local pid = server:pid()
     local kept_waiting = nginx.kept_waiting(pid)
     for i = 1, CALLS, 2 do connections[i]:close() end
     local took = nginx.await("half", function() return live() == CALLS / 2 end)
     took = took - (nginx.kept_waiting(pid) - kept_waiting)
+    slow:says "/-release"
     for i = 2, CALLS, 2 do
       local status, body = nginx.read(connections[i])
       assert.same({ 200, ("/slow/%d\n"):format(i) }, { status, body })
@@ -111,7 +117,7 @@ describe("calls of clients that leave nginx", function()
         longest * 1e3))
       assert.is_true(longest < 0.1)
     end
-    assert.is_true(nginx.descriptors(pid) <= descriptors + 8)
+    nginx.await("its descriptors", function() return nginx.descriptors(pid) <= descriptors + 8 end)
     assert.equal(threads, nginx.threads(pid))
     assert.is_true(resident(pid) < memory * 1.1 + 1024, ("%d KiB, then %d"):format(memory, resident(pid)))
     assert.equal("", server:errors())

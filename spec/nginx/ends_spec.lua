@@ -20,7 +20,11 @@ local HTTP = [[
     end
     number = function(data) return tonumber(data.query:match "n=(%d+)") end
     echo = function(n) return number(trailmark.assert(client:get("/echo", { n = n }))) end
-    release = function(path) trailmark.assert(held:get("/-release" .. path, nil, { decode = false })) end
+    release = function(path) -- it may have not come there yet, on another connection
+      repeat
+        local count = trailmark.assert(held:get("/-release" .. path, nil, { decode = false }))
+      until count ~= "0"
+    end
   }
 ]]
 
@@ -37,15 +41,24 @@ local LOCATIONS = [[
     local _, data, err = ngx.thread.wait(threads[tonumber(ngx.var.arg_left)])
     say(data and data.path, err)
   } }
+  location = /numbers { keepalive_timeout 0; content_by_lua_block {
+    local from = tonumber(ngx.var.arg_cursor) or 1
+    while from > 1 and not said.killed do ngx.sleep(0.005) end
+    ngx.header.content_type = "application/json"
+    say(trailmark.encode { data = { from, from + 1 }, next_cursor = from < 7 and from + 2 or nil })
+  } }
   location = /pager { content_by_lua_block {
-    local pager = lists:pager("/contacts", { limit = 2 })
+    local here = "http://127.0.0.1:" .. ngx.var.server_port
+    local numbers = trailmark.assert(trailmark.new { pace = "off", base_url = here })
+    local pager = numbers:pager "/numbers"
     local first = pager:next()
     local thread = ngx.thread.spawn(function() pager:next() end)
     local ok, problem = pcall(pager.next, pager)
-    if coroutine.status(thread) ~= "dead" then ngx.thread.kill(thread) end
+    assert(ngx.thread.kill(thread))
+    said.killed = true
     local rest = {}
     for items in function() return pager:next() end do
-      for _, contact in ipairs(items) do rest[#rest + 1] = contact.id:match "%d$" end
+      for _, number in ipairs(items) do rest[#rest + 1] = number end
     end
     say(#first, ok or problem:match "trailmark: .*", table.concat(rest))
   } }
@@ -168,8 +181,7 @@ describe("in nginx", function()
   end)
 
   it("a list goes on, with every item once, when a light thread that waited for a page is killed", function()
-    sb:script { { delay = 0.05, match = "GET /contacts" }, { delay = 0.05, match = "GET /contacts" } }
-    assert.equal("2 trailmark: another coroutine waits for the next page of this list 3456789", server:says "/pager")
+    assert.equal("2 trailmark: another coroutine waits for the next page of this list 345678", server:says "/pager")
   end)
 
   it("a list goes on when the request that waited for a page has gone, and another has its coroutine", function()

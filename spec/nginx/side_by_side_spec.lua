@@ -44,7 +44,7 @@ local LOCATIONS = [[
   location = /deadline { content_by_lua_block {
     local _, summary = held:map(ids(5), function(i) return { path = "/hold/" .. i } end,
       { batch_deadline = 0.05 })
-    say(summary.done, summary.failed, summary.reason)
+    say(summary.done + summary.skipped, tostring(summary.done == summary.failed), summary.reason)
   } }
   location = /pages { content_by_lua_block {
     local pages, items = 0, 0
@@ -82,7 +82,9 @@ local LOCATIONS = [[
     local one = ngx.thread.spawn(function() return call:wait(0.02) end)
     local other = ngx.thread.spawn(function() return call:wait() end)
     local _, _, err = ngx.thread.wait(one)
-    held:get("/-release/hold/two", nil, { decode = false })
+    repeat -- it may have not come there yet, on another connection
+      local count = trailmark.assert(held:get("/-release/hold/two", nil, { decode = false }))
+    until count ~= "0"
     local _, data = ngx.thread.wait(other)
     say(err.kind, data.path)
   } }
@@ -238,7 +240,7 @@ describe("a handler of nginx with many calls", function()
 
   it("maps items, with functions that wait", function()
     assert.equal("54 1 6 54 54 not_found 9", server:says "/map")
-    assert.equal("5 5 batch_deadline", server:says "/deadline")
+    assert.equal("5 true batch_deadline", server:says "/deadline") -- it may pass before all have begun
   end)
 
   it("reads lists page by page", function() assert.equal("4 35 35 35", server:says "/pages") end)

@@ -22,10 +22,6 @@ local LOCATIONS = [[
     local data = trailmark.assert(client:get("/echo", { n = ngx.var.arg_n }))
     ngx.print(data.query)
   } }
-  location = /slow { content_by_lua_block {
-    local trailmark, client = require "trailmark", require "client"
-    ngx.print(trailmark.assert(client:get("/echo", { slow = 1 })).query)
-  } }
 ]]
 
 describe("nginx", function()
@@ -105,20 +101,6 @@ describe("nginx", function()
     assert.matches("exited on signal 9", server:errors())
   end)
 
-  it("ends gracefully: what is under way is answered first", function()
-    start { http = HTTP, locations = LOCATIONS }
-    server:says "/echo?n=1"
-    sb:script { { delay = 0.3, match = "GET /echo" } }
-    local connection = server:open "/slow"
-    nginx.await("the call", function() return nginx.threads(server:pid()) == 2 end)
-    server:signal "QUIT"
-    local status, body = nginx.read(connection)
-    assert.same({ 200, "slow=1" }, { status, body })
-    local began = socket.gettime()
-    assert.equal(0, server:stop "QUIT")
-    assert.is_true(socket.gettime() - began < 2)
-  end)
-
   -- A client of the gate's, for calls that are under way as long as a spec likes.
   local HELD = [[
     init_by_lua_block {
@@ -137,6 +119,20 @@ describe("nginx", function()
   local function await_held(count)
     nginx.await(count .. " held", function() return #gate:held() == count end)
   end
+
+  it("ends gracefully: what is under way is answered first", function()
+    start { http = HELD, locations = WAITING }
+    local connection = server:open "/hold"
+    await_held(1)
+    server:signal "QUIT"
+    server:await_log "gracefully shutting down"
+    gate:release()
+    local status, body = nginx.read(connection)
+    assert.same({ 200, "/hold" }, { status, body })
+    local began = socket.gettime()
+    assert.equal(0, server:stop "QUIT")
+    assert.is_true(socket.gettime() - began < 2)
+  end)
 
   for signal, ends in pairs { QUIT = "ends", HUP = "reloads" } do
     it(ends .. " gracefully: a callback whose call is under way is run, and may wait", function()

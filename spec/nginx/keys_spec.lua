@@ -141,14 +141,14 @@ describe("a worker of nginx", function()
       locations = ME .. [[
         location = /asked { content_by_lua_block { ngx.say(ngx.shared.keys:get "asked" or 0) } }
         location = /hasty { content_by_lua_block {
-          local _, err = require("client"):get("/workspaces/me", nil, { deadline = 0.1 })
-          ngx.say(err.kind, " ", err.outcome, " ", err.elapsed >= 0.1, " ", tostring(err))
+          local _, err = require("client"):get("/workspaces/me", nil, { deadline = 0.5 })
+          ngx.say(err.kind, " ", err.outcome, " ", err.elapsed >= 0.5, " ", tostring(err))
         } }
       ]],
     }
     local one = server:open "/me"
     nginx.await("the question", function() return server:says "/asked" == "1" end)
-    assert.matches("^timeout not_sent true .*timed out waiting for the function key.*deadline = 0.1",
+    assert.matches("^timeout not_sent true .*timed out waiting for the function key.*deadline = 0.5",
       server:says "/hasty")
     local other = server:open "/me"
     one:close()
@@ -169,13 +169,24 @@ describe("a worker of nginx", function()
     location = /asked { content_by_lua_block { ngx.say(ngx.shared.keys:get "asked" or 0) } }
   ]]
 
+  -- Nobody looks whether who is in the function still lives: all that is told was told at once.
+  local NO_LOOKS = [[
+    local path = package.searchpath("trailmark.key", package.path)
+    local file = assert(io.open(path))
+    local source, changed = file:read("*a"):gsub("FIRST_LOOK = 1 ", "FIRST_LOOK = 3600 ")
+    file:close()
+    assert(changed == 1)
+    package.preload["trailmark.key"] = assert(loadstring(source, "@" .. path))
+  ]]
+
   --- The function gives `GONE` or the key, as the lines of Lua in `ask` say; the first one in there stays.
-  local function asking(ask, locations)
+  local function asking(ask, locations, with_looks)
     return nginx.start {
       env = { FIRST = sb.key, BASE = sb.url }, main = "env FIRST; env BASE;",
       http = ([[
         lua_shared_dict keys 1m; lua_check_client_abort on;
         init_by_lua_block {
+          %s
           local trailmark = require "trailmark"
           package.loaded.client = trailmark.assert(trailmark.new { base_url = os.getenv "BASE", pace = "off",
             key = function(why)
@@ -183,15 +194,13 @@ describe("a worker of nginx", function()
               %s
               return os.getenv "FIRST"
             end })
-        } ]]):format(ask),
+        } ]]):format(with_looks and "" or NO_LOOKS, ask),
       locations = ME .. LEFT .. (locations or ""),
     }
   end
 
-  local function told_soon(seconds)
-    local began = socket.gettime()
+  local function told()
     nginx.await("the callback", function() return server:says "/told" ~= "" end)
-    assert.is_true(socket.gettime() - began < seconds, "told after " .. socket.gettime() - began .. " s")
     return server:says "/told"
   end
 
@@ -209,7 +218,7 @@ describe("a worker of nginx", function()
       nginx.await("the question", function() return server:says "/asked" == row.inside end)
       server:says "/send"
       one:close()
-      assert.equal(sb.workspace_id, told_soon(0.5))
+      assert.equal(sb.workspace_id, told())
       assert.equal(row.asked, server:says "/asked")
       assert.equal(row.inside == "1" and 1 or 2, sb:counts().requests) -- not that of the request that has gone
       assert.equal("", server:errors())
@@ -223,9 +232,7 @@ describe("a worker of nginx", function()
     local others = {}
     for i = 1, 5 do others[i] = server:open "/me" end
     one:close()
-    local began = socket.gettime()
     for i = 1, 5 do assert.equal(sb.workspace_id .. "\n", select(2, nginx.read(others[i]))) end
-    assert.is_true(socket.gettime() - began < 0.5, "answered after " .. socket.gettime() - began .. " s")
     assert.equal("2", server:says "/asked")
   end)
 
@@ -238,20 +245,21 @@ describe("a worker of nginx", function()
         thread = nil
         ngx.say ""
         ngx.flush(true)
-        ngx.sleep(10)
+        ngx.sleep(60)
       } }
-    ]])
-    server:open "/kill"
+    ]], true)
+    local killer = server:open "/kill"
     nginx.await("the question", function() return server:says "/asked" == "1" end)
     server:says "/send"
-    assert.equal(sb.workspace_id, told_soon(5))
+    assert.equal(sb.workspace_id, told())
     assert.equal("2", server:says "/asked")
+    killer:close()
   end)
 
   it("ends the question where the function ends the timer that it is called in", function()
     server = asking "ngx.exit(503)"
     server:says "/send"
-    assert.matches("^config: the function key was ended before it returned", told_soon(0.5))
+    assert.matches("^config: the function key was ended before it returned", told())
     assert.equal("2", server:says "/asked") -- twice, for another may have ended it
   end)
 
@@ -261,7 +269,7 @@ describe("a worker of nginx", function()
     nginx.await("the question", function() return server:says "/asked" == "1" end)
     server:says "/send"
     one:close()
-    assert.equal(sb.workspace_id, told_soon(0.5))
+    assert.equal(sb.workspace_id, told())
     server:signal "HUP"
     server:await_workers(1)
     local began = socket.gettime()

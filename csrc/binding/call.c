@@ -9,7 +9,7 @@
 #include "binding/state.h"
 #include "binding/target.h"
 #include "binding/worker.h"
-#include "engine/attempt.h"
+#include "engine/echo.h"
 #include "policy/uuid.h"
 
 #define CALL "trailmark.core.call"
@@ -255,7 +255,7 @@ static int result(lua_State *L) {
  * answer came. From then on the answer shows no key. */
 static int failure(lua_State *L) {
   struct trail_call *call = check(L);
-  trail_attempt_hide_key(call);
+  trail_echo_hide(call);
   const char *kind = luaL_optstring(L, 2, NULL);
   const char *message = luaL_optstring(L, 3, NULL);
   trail_result_push_failure(L, call, kind, message);

@@ -1,10 +1,8 @@
 #include "engine/attempt.h"
 
-#include <stdio.h>
-#include <string.h>
-
 #include "base/clock.h"
 #include "base/random.h"
+#include "engine/echo.h"
 #include "engine/note.h"
 #include "engine/pacing.h"
 #include "engine/rotation.h"
@@ -74,34 +72,6 @@ static void learn_rate(struct trail_call *call, int64_t now_us, int64_t wall_ms)
   };
 }
 
-static void mask(char *bytes, size_t size, struct trail_slice key) {
-  if (size == 0) return; /* then there may be no storage */
-  char *end = bytes + size;
-  for (char *at = bytes; (at = memmem(at, (size_t)(end - at), key.bytes, key.size));
-       at += key.size)
-    memset(at, '*', key.size);
-}
-
-static bool holds(struct trail_slice text, struct trail_slice key) {
-  return text.size && memmem(text.bytes, text.size, key.bytes, key.size);
-}
-
-bool trail_attempt_echoes_key(const struct trail_call *call) {
-  if (!call->authorization) return false;
-  struct trail_slice key = trail_key_of(call->authorization);
-  return holds(trail_buffer_slice(&call->answer.body), key) ||
-         holds(trail_buffer_slice(&call->answer.head.fields), key);
-}
-
-void trail_attempt_hide_key(struct trail_call *call) {
-  if (!call->authorization) return;
-  struct trail_slice key = trail_key_of(call->authorization);
-  struct trail_answer *answer = &call->answer;
-  mask(answer->body.bytes, answer->body.size, key);
-  mask(answer->head.fields.bytes, answer->head.fields.size, key);
-  if (answer->message) mask(answer->message, strlen(answer->message), key);
-}
-
 /* Backs off where a further attempt is allowed and fits; false where the call has to end. */
 static bool try_again(struct trail_engine *engine, struct trail_call *call,
                       const struct trail_attempt *attempt, int64_t now_us) {
@@ -127,7 +97,7 @@ static bool try_again(struct trail_engine *engine, struct trail_call *call,
   call->waited_us = plan.wait_ms * 1000;
   trail_note_retry(engine, call, attempt->failure, call->waited_us);
   trail_life_enter(engine, call, TRAIL_CALL_BACKING_OFF, now_us + call->waited_us);
-  trail_rotation_end(engine, call, now_us);
+  trail_life_end_trial(engine, call);
   return true;
 }
 
@@ -145,14 +115,14 @@ void trail_attempt_judge(struct trail_engine *engine, struct trail_call *call, i
   if (kind == TRAIL_TIMEOUT && call->limit == TRAIL_LIMIT_NONE)
     call->limit = TRAIL_LIMIT_CONNECT_TIMEOUT; /* the only time limit that libcurl keeps */
   call->connection_doubted = answer->failure != TRAIL_OK && answer->sent && !answer->shared;
-  if (kind != TRAIL_OK) trail_attempt_hide_key(call);
+  if (kind != TRAIL_OK) trail_echo_hide(call);
   struct trail_attempt attempt = trail_life_describe(call, kind);
   call->outcome = trail_verdict_worse(call->outcome, trail_verdict_outcome(&attempt));
   trail_call_remember(call, answer->head.complete ? answer->head.status : 0, kind,
                       now_us - call->started_us);
   if (answer->head.complete || answer->failure == TRAIL_OK)
     trail_note_response(engine, call, kind, now_us);
-  trail_rotation_learn(engine, call, now_us);
+  trail_rotation_learn(engine, call);
   if (kind == TRAIL_UNAUTHORIZED && trail_rotation_continues(engine, call, now_us)) return;
   if (kind == TRAIL_OK) {
     trail_retry_budget_give(call->client->retry_budget);

@@ -75,6 +75,8 @@ struct trail_key_wait {
   enum trail_key_verdict asking; /* one of ASK: a function has to be asked */
   bool taken;                    /* somebody is asking it */
   bool deaf;                     /* nobody is left who could */
+  bool tried;                    /* in the engine's list of clients whose trial has ended */
+  struct trail_client *next;
 };
 
 struct trail_client {

@@ -53,13 +53,11 @@ static void serve_lanes(struct trail_engine *engine, int64_t now_us) {
 static void start_waiting(struct trail_engine *engine, int64_t now_us, unsigned starts) {
   engine->starts = starts;
   do {
-    engine->released = false;
+    trail_rotation_go_on(engine, now_us);
     serve_lanes(engine, now_us);
-  } while (engine->released);
-  if (engine->starts)
-    engine->learnt = false;
-  else
-    engine->due = true; /* the rest in the next turn */
+  } while (engine->tried);
+  engine->due = engine->starts == 0; /* the rest in the next turn */
+  if (engine->starts) engine->learnt = false;
 }
 
 /* ---- timers ---------------------------------------------------------------------------------- */
@@ -162,7 +160,6 @@ static void run_out_timers(struct trail_engine *engine, int64_t now_us) {
 /* ---- the public part ------------------------------------------------------------------------- */
 
 static void advance(struct trail_engine *engine, int64_t now_us, unsigned starts) {
-  engine->due = false;
   take_in_finished(engine, now_us);
   run_out_timers(engine, now_us);
   start_waiting(engine, now_us, starts);

@@ -3,9 +3,8 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "engine/attempt.h"
+#include "engine/echo.h"
 #include "engine/note.h"
-#include "engine/rotation.h"
 
 /* ---- lines of calls -------------------------------------------------------------------------- */
 
@@ -88,20 +87,31 @@ void trail_life_enter(struct trail_engine *engine, struct trail_call *call,
 
 /* ---- the end of a call ----------------------------------------------------------------------- */
 
+void trail_life_end_trial(struct trail_engine *engine, struct trail_call *call) {
+  struct trail_key_wait *wait = &call->client->key_wait;
+  if (wait->trial != call) return;
+  wait->trial = NULL;
+  if (!wait->first || wait->tried) return;
+  wait->tried = true;
+  wait->next = engine->tried;
+  engine->tried = trail_client_retain(call->client);
+  engine->due = true;
+}
+
 void trail_life_finish(struct trail_engine *engine, struct trail_call *call,
                        enum trail_status result, int64_t now_us) {
   call->result = result;
-  if (result != TRAIL_OK || !trail_attempt_echoes_key(call)) trail_call_forget_key(call);
+  if (result != TRAIL_OK || !trail_echo_found(call)) trail_call_forget_key(call);
   call->done_us = now_us;
   call->done_wall_ms = trail_clock_wall_ms();
   if (result != TRAIL_OK) trail_note_error(engine, call);
-  trail_rotation_end(engine, call, now_us);
+  trail_life_end_trial(engine, call);
   trail_life_enter(engine, call, TRAIL_CALL_DONE, 0);
 }
 
 void trail_life_fail(struct trail_engine *engine, struct trail_call *call, enum trail_status why,
                      int64_t now_us) {
-  trail_attempt_hide_key(call);
+  trail_echo_hide(call);
   call->answer.failure = why;
   struct trail_attempt attempt = trail_life_describe(call, why);
   if (call->state == TRAIL_CALL_IN_FLIGHT) {

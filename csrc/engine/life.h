@@ -16,8 +16,8 @@ struct trail_engine {
   struct trail_call *first; /* live calls, newest first */
   size_t live;
   struct trail_client *waiting; /* clients whose lanes have calls queued */
+  struct trail_client *tried;   /* clients whose trial of a key has ended, while others wait for it */
   bool learnt;                  /* an answer may have changed what the pacer says */
-  bool released;                /* calls that waited for a key have lined up again */
   bool due;                     /* something has come that `advance` has not looked at */
   bool noted;                   /* events were recorded since somebody last looked */
   unsigned starts;              /* how many attempts may still begin in this turn */
@@ -36,6 +36,9 @@ void trail_life_finish(struct trail_engine *engine, struct trail_call *call,
  * answer. */
 void trail_life_fail(struct trail_engine *engine, struct trail_call *call, enum trail_status why,
                      int64_t now_us);
+
+/* It ends or backs off: if it was the trial of a key, the others need wait for it no longer. */
+void trail_life_end_trial(struct trail_engine *engine, struct trail_call *call);
 
 /* The call is done, and its owner is to hear of it. */
 void trail_life_list_finished(struct trail_engine *engine, struct trail_call *call);

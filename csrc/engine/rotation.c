@@ -95,8 +95,8 @@ static void fail_for_want_of_key(struct trail_engine *engine, struct trail_call 
 }
 
 /* What the function said before a first attempt, it said for all who wait for that. */
-static void go_on(struct trail_engine *engine, struct trail_call *call,
-                  const struct first_answer *first, int64_t now_us) {
+static void line_up(struct trail_engine *engine, struct trail_call *call,
+                    const struct first_answer *first, int64_t now_us) {
   if (first && (first->problem || now_us >= call->deadline_at_us)) {
     fail_for_want_of_key(engine, call, first->problem, now_us);
     return;
@@ -112,23 +112,19 @@ static void release_waiting(struct trail_engine *engine, struct trail_client *cl
   size_t count = 0; /* those who are there now: some may line up here again */
   for (struct trail_call *call = client->key_wait.first; call; call = call->lane_next) count++;
   for (struct trail_call *call; count-- && (call = client->key_wait.first);) {
-    engine->released = true;
     if (call->answer.head.status != 401) {
-      go_on(engine, call, first, now_us);
+      line_up(engine, call, first, now_us);
     } else if (!trail_rotation_continues(engine, call, now_us)) {
       trail_life_finish(engine, call, TRAIL_UNAUTHORIZED, now_us);
     }
   }
 }
 
-void trail_rotation_learn(struct trail_engine *engine, struct trail_call *call, int64_t now_us) {
-  struct trail_client *client = call->client;
+void trail_rotation_learn(struct trail_engine *engine, struct trail_call *call) {
   if (!call->authorization || !call->answer.head.complete || call->answer.head.status == 401)
     return;
-  trail_keyring_accepted(&client->keyring, call->authorization);
-  if (client->key_wait.trial != call) return;
-  client->key_wait.trial = NULL;
-  release_waiting(engine, client, NULL, now_us);
+  trail_keyring_accepted(&call->client->keyring, call->authorization);
+  trail_life_end_trial(engine, call);
 }
 
 bool trail_rotation_asks_first(const struct trail_call *call) {
@@ -183,9 +179,11 @@ bool trail_rotation_holds(struct trail_engine *engine, struct trail_call *call, 
   return true;
 }
 
-void trail_rotation_end(struct trail_engine *engine, struct trail_call *call, int64_t now_us) {
-  struct trail_client *client = call->client;
-  if (client->key_wait.trial != call) return;
-  client->key_wait.trial = NULL;
-  release_waiting(engine, client, NULL, now_us);
+void trail_rotation_go_on(struct trail_engine *engine, int64_t now_us) {
+  for (struct trail_client *client; (client = engine->tried);) {
+    engine->tried = client->key_wait.next;
+    client->key_wait.tried = false;
+    release_waiting(engine, client, NULL, now_us);
+    trail_client_release(client);
+  }
 }

@@ -13,7 +13,7 @@
 bool trail_rotation_holds(struct trail_engine *engine, struct trail_call *call, int64_t now_us);
 
 /* An answer came that says something of the key it was asked with. */
-void trail_rotation_learn(struct trail_engine *engine, struct trail_call *call, int64_t now_us);
+void trail_rotation_learn(struct trail_engine *engine, struct trail_call *call);
 
 /* The call was answered by a 401. True: it goes on with another key, or waits for one. */
 bool trail_rotation_continues(struct trail_engine *engine, struct trail_call *call, int64_t now_us);
@@ -24,7 +24,7 @@ bool trail_rotation_asks_first(const struct trail_call *call);
 /* Nobody needs the answer of a function any more. */
 void trail_rotation_withdraw(struct trail_engine *engine, struct trail_client *client);
 
-/* The call ends or backs off: if it was a trial, the others need wait for it no longer. */
-void trail_rotation_end(struct trail_engine *engine, struct trail_call *call, int64_t now_us);
+/* Those whose trial has ended look again how things stand. */
+void trail_rotation_go_on(struct trail_engine *engine, int64_t now_us);
 
 #endif

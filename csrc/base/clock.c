@@ -13,3 +13,5 @@ int64_t trail_clock_wall_ms(void) {
   clock_gettime(CLOCK_REALTIME, &now);
   return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
+
+int64_t trail_clock_microseconds(double seconds) { return (int64_t)(seconds * 1e6); }

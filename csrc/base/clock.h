@@ -13,4 +13,6 @@
 int64_t trail_clock_boot_us(void);
 int64_t trail_clock_wall_ms(void); /* Unix time */
 
+int64_t trail_clock_microseconds(double seconds); /* as callers give them */
+
 #endif

@@ -8,7 +8,7 @@
 #include "binding/result.h"
 #include "binding/state.h"
 #include "binding/target.h"
-#include "binding/worker.h"
+#include "binding/waiter.h"
 #include "engine/echo.h"
 #include "policy/uuid.h"
 
@@ -37,7 +37,7 @@ static struct trail_slice optional_slice(lua_State *L, int index) {
 
 static int64_t seconds_option(lua_State *L, const char *name, int64_t otherwise) {
   lua_getfield(L, OPTIONS, name);
-  if (!lua_isnil(L, -1)) otherwise = trail_client_microseconds(lua_tonumber(L, -1));
+  if (!lua_isnil(L, -1)) otherwise = trail_clock_microseconds(lua_tonumber(L, -1));
   lua_pop(L, 1);
   return otherwise;
 }
@@ -208,7 +208,7 @@ static int announce(lua_State *L) {
 static int await(lua_State *L) {
   struct trail_call *call = check(L);
   luaL_argcheck(L, call->job != NULL, 1, "not the worker's");
-  uint64_t waiter = trail_worker_waiter(L, 2);
+  uint64_t waiter = trail_waiter_number(L, 2);
   bool under_way = trail_desk_await(call, waiter);
   if (under_way) trail_worker_greet(call->client, waiter);
   lua_pushboolean(L, under_way);

@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "binding/call.h"
 #include "binding/state.h"
-#include "binding/worker.h"
+#include "binding/waiter.h"
 #include "engine/pacing.h"
 #include "policy/target.h"
 
@@ -26,8 +26,6 @@ struct trail_client *trail_client_check(lua_State *L) {
   if (!handle->client) trail_state_raise_over(L);
   return handle->client;
 }
-
-int64_t trail_client_microseconds(lua_Number seconds) { return (int64_t)((double)seconds * 1e6); }
 
 enum trail_pacer_priority trail_client_priority(const char *name) {
   if (name && strcmp(name, "low") == 0) return TRAIL_PACER_LOW;
@@ -84,7 +82,7 @@ static void read_setting(lua_State *L, enum setting_kind kind, void *field) {
       *(struct trail_slice *)field = bytes;
       break;
     case SECONDS:
-      *(int64_t *)field = trail_client_microseconds(lua_tonumber(L, -1));
+      *(int64_t *)field = trail_clock_microseconds(lua_tonumber(L, -1));
       break;
     case MILLISECONDS:
       *(uint32_t *)field = (uint32_t)((double)lua_tonumber(L, -1) * 1e3);
@@ -157,7 +155,7 @@ static int64_t good_until(lua_State *L, int index) {
   lua_Number seconds = luaL_checknumber(L, index);
   bool long_lived = !(seconds * 1e6 < (lua_Number)LONGEST_US);
   return trail_clock_boot_us() +
-         (long_lived ? LONGEST_US : trail_client_microseconds(seconds < 0 ? 0 : seconds));
+         (long_lived ? LONGEST_US : trail_clock_microseconds(seconds < 0 ? 0 : seconds));
 }
 
 /* client:set_key(key, source[, expires_in]) -> true | nil, why */
@@ -329,6 +327,24 @@ static int rate(lua_State *L) {
   return 1;
 }
 
+/* client:hire([abstract]) -> whether, and why not: the worker drives its calls from now on. It is
+ * started here, with a doorbell that has an abstract name where that is asked for. */
+static int hire(lua_State *L) {
+  struct trail_client *client = trail_client_check(L);
+  struct trail_desk *desk;
+  const char *why = NULL;
+  if (lua_toboolean(L, 2)) trail_worker_choose_doorbell(TRAIL_DOORBELL_ABSTRACT);
+  enum trail_status status = trail_state_open_desk(L, &desk);
+  if (status == TRAIL_NO_MEMORY) return trail_state_raise_memory(L);
+  if (status != TRAIL_OK) why = trail_worker_fault();
+  if (!client->hired && client->live > 0) why = "calls of this client are under way elsewhere";
+  if (!why) client->hired = true;
+  lua_pushboolean(L, !why);
+  lua_pushstring(L, why);
+  lua_pushstring(L, trail_status_name(status == TRAIL_OK ? TRAIL_CONFIG : status));
+  return 3;
+}
+
 /* client:close(): ends its calls and wipes its key. */
 static int close_client(lua_State *L) {
   struct trail_client *client = left(L);
@@ -396,7 +412,7 @@ static int live(lua_State *L) {
  * them, the waiter's doorbell rings when all have. */
 static int announce_all(lua_State *L) {
   struct trail_client *client = trail_client_check(L);
-  uint64_t waiter = trail_worker_waiter(L, 2);
+  uint64_t waiter = trail_waiter_number(L, 2);
   if (client->guest) {
     trail_guest_set_closer(client, waiter);
     trail_worker_greet(client, waiter);
@@ -433,7 +449,7 @@ void trail_client_register(lua_State *L) {
       {"next_event", next_event},
       {"live", live},
       {"announce_all", announce_all},
-      {"hire", trail_worker_hire},
+      {"hire", hire},
       {"prepare_pace", prepare_pace},
       {"close", close_client},
       {NULL, NULL},

@@ -13,9 +13,6 @@ struct trail_client *trail_client_check(lua_State *L);
 
 enum trail_pacer_priority trail_client_priority(const char *name); /* "low", "normal", "high" */
 
-/* Seconds as Lua gives them, in microseconds. */
-int64_t trail_client_microseconds(lua_Number seconds);
-
 /* Pushes { limit=, remaining=, reset=, resets_in= }. */
 void trail_client_push_rate(lua_State *L, const struct trail_rate_view *rate, int64_t now_us);
 

@@ -11,7 +11,7 @@
 #include "binding/json.h"
 #include "binding/link.h"
 #include "binding/state.h"
-#include "binding/worker.h"
+#include "binding/waiter.h"
 #include "engine/budgets.h"
 #include "net/library.h"
 #include "net/origin.h"
@@ -61,7 +61,7 @@ int luaopen_trailmark_core(lua_State *L) {
   trail_headers_register(L);
   trail_call_register(L);
   trail_drive_register(L);
-  trail_worker_register(L);
+  trail_waiter_register(L);
   trail_calm_register(L);
   trail_json_register(L);
   trail_link_register(L);

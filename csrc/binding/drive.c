@@ -6,7 +6,7 @@
 
 static int64_t until(lua_State *L, int index) {
   if (lua_isnoneornil(L, index)) return TRAIL_NEVER;
-  return trail_clock_boot_us() + trail_client_microseconds(luaL_checknumber(L, index));
+  return trail_clock_boot_us() + trail_clock_microseconds(luaL_checknumber(L, index));
 }
 
 enum trail_inline_end trail_drive_wait(lua_State *L, const struct trail_call *call, int index) {
@@ -66,7 +66,7 @@ static int fd(lua_State *L) {
  * clock of now(). */
 static int arm(lua_State *L) {
   int64_t at_us =
-      lua_isnoneornil(L, 1) ? TRAIL_NEVER : trail_client_microseconds(luaL_checknumber(L, 1));
+      lua_isnoneornil(L, 1) ? TRAIL_NEVER : trail_clock_microseconds(luaL_checknumber(L, 1));
   trail_state_set_alarm(L, at_us);
   trail_state_rearm(L);
   return 0;

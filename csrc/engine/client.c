@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "engine/guest.h"
 
 static atomic_uint_fast64_t profiles_made;
 
@@ -30,7 +29,7 @@ static void destroy(struct trail_client *client) {
   trail_origin_clear(&client->origin);
   trail_client_forget_keys(client);
   trail_events_clear(&client->events);
-  trail_guest_destroy(client->guest);
+  if (client->guest) client->destroy_guest(client->guest);
   trail_memory_free((char *)client->profile.ca_file);
   trail_memory_free((char *)client->profile.ca_text.bytes);
   trail_memory_free((char *)client->profile.proxy);

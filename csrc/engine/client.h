@@ -97,6 +97,7 @@ struct trail_client {
   bool hired;  /* the worker drives its calls from now on */
   size_t live; /* its calls that are not done */
   struct trail_guest *guest; /* the worker drives its calls (guest.h); NULL: driven inline */
+  void (*destroy_guest)(struct trail_guest *guest);
   atomic_uint holders;
 };
 

@@ -53,6 +53,12 @@ void trail_guest_look(struct trail_client *client, int64_t now_us, struct trail_
 
 /* ---- of the Lua thread ----------------------------------------------------------------------- */
 
+static void destroy(struct trail_guest *guest) {
+  trail_events_clear(&guest->events);
+  trail_memory_free(guest->key_name);
+  trail_memory_free(guest);
+}
+
 enum trail_status trail_guest_create(struct trail_client *client) {
   if (client->guest) return TRAIL_OK;
   struct trail_guest *guest = trail_memory_zalloc(1, sizeof *guest);
@@ -60,20 +66,14 @@ enum trail_status trail_guest_create(struct trail_client *client) {
   if (!guest) return TRAIL_NO_MEMORY;
   if (trail_events_init(&guest->events, client->events.ring != NULL) != TRAIL_OK ||
       (name && !(guest->key_name = trail_memory_copy(name, strlen(name))))) {
-    trail_guest_destroy(guest);
+    destroy(guest);
     return TRAIL_NO_MEMORY;
   }
   look(client, 0, &guest->view);
   guest->view.key_name = guest->key_name;
   client->guest = guest;
+  client->destroy_guest = destroy;
   return TRAIL_OK;
-}
-
-void trail_guest_destroy(struct trail_guest *guest) {
-  if (!guest) return;
-  trail_events_clear(&guest->events);
-  trail_memory_free(guest->key_name);
-  trail_memory_free(guest);
 }
 
 struct trail_errand *trail_guest_errand(struct trail_client *client, enum trail_errand_kind kind) {

@@ -34,9 +34,8 @@ void trail_guest_look(struct trail_client *client, int64_t now_us, struct trail_
 
 /* ---- of the Lua thread ---- */
 
-/* Before the client's first call goes to the worker. */
+/* Before the client's first call goes to the worker. It ends with the client. */
 TRAIL_MUST_USE enum trail_status trail_guest_create(struct trail_client *client);
-void trail_guest_destroy(struct trail_guest *guest); /* NULL is legal */
 /* The client's errands of one kind, of which one at a time can be under way. */
 struct trail_errand *trail_guest_errand(struct trail_client *client, enum trail_errand_kind kind);
 

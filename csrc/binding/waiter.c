@@ -1,8 +1,8 @@
-#include "binding/worker.h"
+#include "binding/waiter.h"
 
 #include <stdio.h>
 
-#include "binding/client.h"
+#include "base/clock.h"
 #include "binding/state.h"
 #include "engine/worker.h"
 
@@ -12,25 +12,7 @@ struct waiter {
   uint64_t number; /* 0 while half-built, and once closed */
 };
 
-int trail_worker_hire(lua_State *L) {
-  struct trail_client *client = trail_client_check(L);
-  struct trail_desk *desk;
-  const char *why = NULL;
-  if (lua_toboolean(L, 2)) trail_worker_choose_doorbell(TRAIL_DOORBELL_ABSTRACT);
-  enum trail_status status = trail_state_open_desk(L, &desk);
-  if (status == TRAIL_NO_MEMORY) return trail_state_raise_memory(L);
-  if (status != TRAIL_OK) why = trail_worker_fault();
-  if (!client->hired && client->live > 0) why = "calls of this client are under way elsewhere";
-  if (!why) client->hired = true;
-  lua_pushboolean(L, !why);
-  lua_pushstring(L, why);
-  lua_pushstring(L, trail_status_name(status == TRAIL_OK ? TRAIL_CONFIG : status));
-  return 3;
-}
-
-/* ---- waiters --------------------------------------------------------------------------------- */
-
-uint64_t trail_worker_waiter(lua_State *L, int index) {
+uint64_t trail_waiter_number(lua_State *L, int index) {
   if (lua_isnoneornil(L, index)) return 0;
   struct waiter *waiter = luaL_checkudata(L, index, WAITER);
   return waiter->number;
@@ -50,7 +32,7 @@ static int create(lua_State *L) {
 /* waiter:ask() -> the address of the doorbell, which the worker answers from now on. It is about to
  * wait for more than what core.next_finished has told so far. */
 static int ask(lua_State *L) {
-  uint64_t number = trail_worker_waiter(L, 1);
+  uint64_t number = trail_waiter_number(L, 1);
   (void)trail_desk_asks(trail_state_desk(L), number);
   lua_pushstring(L, trail_worker_address());
   return 1;
@@ -60,8 +42,8 @@ static int ask(lua_State *L) {
  * the worker has more for it, or at that time by core.now(). */
 static int line(lua_State *L) {
   char text[72];
-  uint64_t number = trail_worker_waiter(L, 1);
-  int64_t until_us = lua_isnoneornil(L, 2) ? 0 : trail_client_microseconds(luaL_checknumber(L, 2));
+  uint64_t number = trail_waiter_number(L, 1);
+  int64_t until_us = lua_isnoneornil(L, 2) ? 0 : trail_clock_microseconds(luaL_checknumber(L, 2));
   int size = snprintf(text, sizeof text, "%llu %llu %llu\n", (unsigned long long)number,
                       (unsigned long long)trail_desk_asked(number),
                       (unsigned long long)(until_us > 0 ? until_us : 0));
@@ -72,13 +54,13 @@ static int line(lua_State *L) {
 /* waiter:listen() -> whether it waits now, as it would with the line, which need not be sent on the
  * connection that it was rung on last. */
 static int listen(lua_State *L) {
-  lua_pushboolean(L, trail_worker_listens(trail_worker_waiter(L, 1)));
+  lua_pushboolean(L, trail_worker_listens(trail_waiter_number(L, 1)));
   return 1;
 }
 
 /* waiter:poke(): ends its wait, unless that is about to end. */
 static int poke(lua_State *L) {
-  uint64_t number = trail_worker_waiter(L, 1);
+  uint64_t number = trail_waiter_number(L, 1);
   if (number) trail_worker_poke(number);
   return 0;
 }
@@ -86,7 +68,7 @@ static int poke(lua_State *L) {
 /* waiter:share(id | nil): it waits for the call of that id, whose ring is another's; or no longer.
  * When the last who does so has left, the call is cancelled. */
 static int share(lua_State *L) {
-  trail_desk_share(trail_worker_waiter(L, 1), (uint64_t)luaL_optinteger(L, 2, 0));
+  trail_desk_share(trail_waiter_number(L, 1), (uint64_t)luaL_optinteger(L, 2, 0));
   return 0;
 }
 
@@ -112,7 +94,7 @@ static int wake(lua_State *L) {
   return 0;
 }
 
-void trail_worker_register(lua_State *L) {
+void trail_waiter_register(lua_State *L) {
   static const luaL_Reg methods[] = {{"ask", ask},   {"line", line},   {"listen", listen},
                                      {"poke", poke}, {"share", share}, {"lose", collect},
                                      {NULL, NULL}};

@@ -6,6 +6,7 @@
 #include "binding/client.h"
 #include "binding/drive.h"
 #include "binding/result.h"
+#include "binding/settings.h"
 #include "binding/state.h"
 #include "binding/target.h"
 #include "binding/waiter.h"
@@ -60,7 +61,7 @@ static void read_options(lua_State *L, struct trail_call_spec *spec, bool *key_w
   if (!lua_isnil(L, -1)) spec->retries = (uint32_t)lua_tonumber(L, -1);
   lua_pop(L, 1);
   lua_getfield(L, OPTIONS, "priority");
-  if (!lua_isnil(L, -1)) spec->priority = trail_client_priority(lua_tostring(L, -1));
+  if (!lua_isnil(L, -1)) spec->priority = trail_settings_priority(lua_tostring(L, -1));
   lua_pop(L, 1);
   read_idempotency_key(L, spec, key_wanted);
 }

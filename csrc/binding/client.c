@@ -4,6 +4,8 @@
 
 #include "base/clock.h"
 #include "binding/call.h"
+#include "binding/event.h"
+#include "binding/settings.h"
 #include "binding/state.h"
 #include "binding/waiter.h"
 #include "engine/pacing.h"
@@ -27,94 +29,12 @@ struct trail_client *trail_client_check(lua_State *L) {
   return handle->client;
 }
 
-enum trail_pacer_priority trail_client_priority(const char *name) {
-  if (name && strcmp(name, "low") == 0) return TRAIL_PACER_LOW;
-  return name && strcmp(name, "high") == 0 ? TRAIL_PACER_HIGH : TRAIL_PACER_NORMAL;
-}
-
-/* ---- settings -------------------------------------------------------------------------------- */
-
-enum setting_kind { TEXT, SECONDS, MILLISECONDS, COUNT, SIZE, SHARE, FLAG, PRIORITY, BYTES };
-
-static const struct {
-  const char *name;
-  enum setting_kind kind;
-  size_t offset;
-} settings[] = {
-#define SETTING(name, kind, field) \
-  { name, kind, offsetof(struct trail_client_options, field) }
-    SETTING("base_url", TEXT, base_url),
-    SETTING("ca_file", TEXT, ca_file),
-    SETTING("ca_text", BYTES, ca_text),
-    SETTING("proxy", TEXT, proxy),
-    SETTING("pinned_public_key", TEXT, pinned_public_key),
-    SETTING("header_lines", BYTES, headers),
-    SETTING("json_header_lines", BYTES, json_headers),
-    SETTING("timeout", SECONDS, timeout_us),
-    SETTING("connect_timeout", SECONDS, connect_timeout_us),
-    SETTING("deadline", SECONDS, deadline_us),
-    SETTING("backoff_base", MILLISECONDS, backoff.base_ms),
-    SETTING("backoff_cap", MILLISECONDS, backoff.cap_ms),
-    SETTING("retries", COUNT, retries),
-    SETTING("concurrency", COUNT, concurrency),
-    SETTING("max_response_bytes", SIZE, max_response_bytes),
-    SETTING("events", FLAG, events),
-    SETTING("paced", FLAG, paced),
-    SETTING("pace_shared", FLAG, pace_shared),
-    SETTING("pace_scope", TEXT, pace_scope),
-    SETTING("pace_limit", COUNT, pacing.limit),
-    SETTING("pace_window", MILLISECONDS, pacing.window_ms),
-    SETTING("pace_reserve", COUNT, pacing.reserve),
-    SETTING("pace_spread", SHARE, pacing.spread),
-    SETTING("priority", PRIORITY, priority),
-#undef SETTING
-};
-
-/* The value on top into its field. Strings stay on the stack, and so stay valid. */
-static void read_setting(lua_State *L, enum setting_kind kind, void *field) {
-  struct trail_slice bytes = {NULL, 0};
-  switch (kind) {
-    case TEXT:
-      *(const char **)field = lua_tostring(L, -1);
-      break;
-    case BYTES:
-      bytes.bytes = lua_tolstring(L, -1, &bytes.size);
-      *(struct trail_slice *)field = bytes;
-      break;
-    case SECONDS:
-      *(int64_t *)field = trail_clock_microseconds(lua_tonumber(L, -1));
-      break;
-    case MILLISECONDS:
-      *(uint32_t *)field = (uint32_t)((double)lua_tonumber(L, -1) * 1e3);
-      break;
-    case COUNT:
-      *(uint32_t *)field = (uint32_t)lua_tonumber(L, -1);
-      break;
-    case SIZE:
-      *(size_t *)field = (size_t)lua_tonumber(L, -1);
-      break;
-    case SHARE:
-      *(double *)field = (double)lua_tonumber(L, -1);
-      break;
-    case PRIORITY:
-      *(enum trail_pacer_priority *)field = trail_client_priority(lua_tostring(L, -1));
-      break;
-    case FLAG:
-      *(bool *)field = lua_toboolean(L, -1);
-      break;
-  }
-}
-
 /* client(settings) -> client | nil, why */
 static int create(lua_State *L) {
   struct trail_client_options options = {0};
   const char *why = "";
   luaL_checktype(L, 1, LUA_TTABLE);
-  luaL_checkstack(L, (int)(sizeof settings / sizeof *settings) + 8, NULL);
-  for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
-    lua_getfield(L, 1, settings[i].name);
-    read_setting(L, settings[i].kind, (char *)&options + settings[i].offset);
-  }
+  trail_settings_read(L, 1, &options);
   struct handle *handle = lua_newuserdata(L, sizeof *handle);
   handle->client = NULL;
   luaL_getmetatable(L, CLIENT);
@@ -361,33 +281,6 @@ static int close_client(lua_State *L) {
   return 0;
 }
 
-static void push_event(lua_State *L, const struct trail_event *event) {
-  lua_createtable(L, 0, 12);
-#define FIELD(push, name, value) (push(L, value), lua_setfield(L, -2, name))
-  FIELD(lua_pushstring, "type", trail_event_name(event->type));
-  FIELD(lua_pushinteger, "id", (lua_Integer)event->id);
-  FIELD(lua_pushnumber, "time", (lua_Number)event->time_wall_ms / 1e3);
-  FIELD(lua_pushstring, "method", trail_method_name(event->method));
-  FIELD(lua_pushstring, "url", event->url);
-  FIELD(lua_pushinteger, "attempt", (lua_Integer)event->attempt);
-  if (event->kind != TRAIL_OK) FIELD(lua_pushstring, "kind", trail_status_name(event->kind));
-  if (event->http_status) FIELD(lua_pushinteger, "status", event->http_status);
-  if (event->type == TRAIL_EVENT_RETRY || event->type == TRAIL_EVENT_PACE)
-    FIELD(lua_pushnumber, "wait", (lua_Number)event->wait_us / 1e6);
-  if (event->type == TRAIL_EVENT_RESPONSE || event->type == TRAIL_EVENT_ERROR)
-    FIELD(lua_pushnumber, "elapsed", (lua_Number)event->elapsed_us / 1e6);
-  if (event->reason[0]) FIELD(lua_pushstring, "reason", event->reason);
-  if (event->request_id[0]) FIELD(lua_pushstring, "request_id", event->request_id);
-  if (event->has_rate) {
-    lua_createtable(L, 0, 3);
-    FIELD(lua_pushinteger, "limit", (lua_Integer)event->rate.limit);
-    FIELD(lua_pushinteger, "remaining", (lua_Integer)event->rate.remaining);
-    FIELD(lua_pushinteger, "reset", (lua_Integer)event->rate.reset);
-    lua_setfield(L, -2, "rate");
-  }
-#undef FIELD
-}
-
 /* client:next_event() -> event, dropped | nil; dropped: how many were lost before this one was
  * read. */
 static int next_event(lua_State *L) {
@@ -395,7 +288,7 @@ static int next_event(lua_State *L) {
   struct trail_event event;
   uint64_t dropped;
   if (!client || !trail_guest_first_event(client, &event, &dropped)) return 0;
-  push_event(L, &event); /* where memory runs out the event stays */
+  trail_event_push(L, &event); /* where memory runs out the event stays */
   trail_guest_end_event(client, dropped);
   lua_pushinteger(L, (lua_Integer)dropped);
   return 2;

@@ -11,8 +11,6 @@ void trail_client_register(lua_State *L);
 /* The first argument; raises where it is no client, or was collected with its Lua state. */
 struct trail_client *trail_client_check(lua_State *L);
 
-enum trail_pacer_priority trail_client_priority(const char *name); /* "low", "normal", "high" */
-
 /* Pushes { limit=, remaining=, reset=, resets_in= }. */
 void trail_client_push_rate(lua_State *L, const struct trail_rate_view *rate, int64_t now_us);
 

@@ -400,8 +400,8 @@ describe("a call in the worker's hands", function()
       local connection = accept()
       refuse_unwaited()
       connection:send(REFUSAL)
-      assert(visitor:hear() ~= "")
-      assert(client:take_question() == "key")
+      assert(visitor:hear() ~= "") -- of the events, perhaps
+      while client:take_question() ~= "key" do visitor:wait() end
     ]])
   end)
 

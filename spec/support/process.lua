@@ -3,6 +3,7 @@
 -- Both end with this process, whatever ends it, and both have to be ended with `finish`, which
 -- returns what they said. Waiting is for what they say or for their end, never for a time.
 
+local kept_waiting = require "spec.support.kept_waiting"
 local os_process = require "trailmark_testing".process
 
 local unpack_all = unpack or table.unpack
@@ -126,6 +127,7 @@ function Process:finish()
   if self.pid then
     self.said = self.said .. drain(self.out)
     if self.err then self.complaint = self.complaint .. drain(self.err) end
+    self.kept_waiting = kept_waiting(self.pid) -- for spec/support/own_time.lua
     self.code, self.signal = os_process.wait(self.pid)
     self.pid = nil
   end

@@ -1,5 +1,5 @@
---- Seconds in which a process's main thread was ready to run and the machine had no processor for it;
--- 0 where the kernel does not count that (CONFIG_SCHED_INFO), or there is no such process.
+--- Seconds in which a process's main thread was ready to run and the machine had no processor for
+-- it; 0 where the kernel does not count that (CONFIG_SCHED_INFO), or there is no such process.
 
 ---@param pid? integer  this one unless it is given
 return function(pid)

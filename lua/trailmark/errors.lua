@@ -181,14 +181,17 @@ end
 --- Whether the service may have acted, and how to repeat the call; nothing for a reading method.
 local function consequence(err)
   if not err.method or SAFE[err.method] then return nil end
-  if err.outcome == "done" then return "the service has acted, do not repeat it" end
-  if err.outcome ~= "unknown" then return nil end
+  local done = err.outcome == "done"
+  if not done and err.outcome ~= "unknown" then return nil end
+  local acted = done and "the service has acted" or "may have acted"
   if err.idempotency_key and err.retryable then
     local key = printable.text(tostring(err.idempotency_key), LONGEST.key)
-    return ('may have acted; repeat with idempotency_key "%s"'):format(key)
+    local why = done and " for its answer" or ""
+    return ('%s; repeat with idempotency_key "%s"%s'):format(acted, key, why)
   end
+  if done then return err.retryable and acted or acted .. ", do not repeat it" end
   local once = err.method == "POST" or err.method == "PATCH"
-  return once and "may have acted; look before repeating it" or "may have acted"
+  return once and acted .. "; look before repeating it" or acted
 end
 
 local function label(err)

@@ -95,6 +95,13 @@ describe("the printed line", function()
     { "an unusable success", { kind = "decode", status = 201, outcome = "done", hint = "look" },
       "trailmark: POST /contacts: 201 (the answer is not JSON);"
         .. " the service has acted, do not repeat it; look [decode]" },
+    { "a success whose answer was cut, which the key brings again", { kind = "protocol", status = 201,
+      outcome = "done", retryable = true, idempotency_key = "k", hint = "look" },
+      "trailmark: POST /contacts: 201 (the answer is malformed or cut short);"
+        .. ' the service has acted; repeat with idempotency_key "k" for its answer; look [protocol]' },
+    { "the same of an idempotent write", { method = "PUT", kind = "protocol", status = 200,
+      outcome = "done", retryable = true, hint = "look" },
+      "trailmark: PUT /contacts: 200 (the answer is malformed or cut short); the service has acted; look [protocol]" },
     { "the service's own words", { kind = "invalid", status = 422,
       body = { error = { code = "bad_email", message = "email is taken" } }, hint = "fix it" },
       "trailmark: POST /contacts: 422 (email is taken); fix it [invalid, code bad_email]" },

@@ -17,7 +17,7 @@
 #include "engine/worker_turn.h"
 #include "net/library.h"
 
-enum { LINGER_US = 60000000, EXIT_WAIT_S = 2 };
+enum { EXIT_WAIT_S = 2 };
 
 static pthread_mutex_t life = PTHREAD_MUTEX_INITIALIZER; /* starting and ending */
 static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER; /* whoever wants `at_work` waits here */
@@ -30,9 +30,6 @@ static struct {
   enum trail_doorbell_kind kind;
   char fault[256];
 } own;
-
-struct trail_worker trail_worker = {
-    .at_work = PTHREAD_MUTEX_INITIALIZER, .wake = -1, .linger_us = LINGER_US};
 
 /* ---- the thread ------------------------------------------------------------------------------ */
 
@@ -327,6 +324,6 @@ void trail_worker_close(struct trail_desk *desk) {
 void trail_worker_linger(int64_t us) {
   trail_desk_lock();
   trail_worker.linger_us = us;
+  trail_worker_orders_end_sleep();
   trail_desk_unlock();
-  trail_worker_wake();
 }

@@ -1,4 +1,4 @@
-/* What the Lua threads want of the worker: a list of errands, which it detaches whole, and the write
+/* The errands that the Lua threads have for the worker: a list, which it detaches whole, and the write
  * that wakes it if it sleeps.
  */
 #ifndef TRAIL_ENGINE_WORKER_ORDERS_H
@@ -20,6 +20,9 @@ void trail_worker_orders_end_sleep(void);
 /* With the desks' lock. False where it is listed already; else the subject's hold goes with it. */
 bool trail_worker_orders_append(struct trail_errand *errand, enum trail_errand_kind kind,
                                 void *subject, int64_t now_us);
+/* The same without the lock. */
+bool trail_worker_orders_list(struct trail_errand *errand, enum trail_errand_kind kind,
+                              void *subject);
 struct trail_errand *trail_worker_orders_detach(void);
 void trail_worker_orders_free_key(struct trail_key_errand *change);
 

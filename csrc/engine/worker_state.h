@@ -1,7 +1,7 @@
 /* What the files of the worker share, and under which lock each may touch what of it.
  *
- * worker.c is the thread's life, worker_turn.c what it does with the engine, worker_orders.c what the
- * Lua threads want of it.
+ * worker.c is the thread's life, worker_turn.c what it does with the engine, worker_requests.c what the
+ * Lua threads ask of it, and worker_orders.c the list in which that reaches it.
  */
 #ifndef TRAIL_ENGINE_WORKER_STATE_H
 #define TRAIL_ENGINE_WORKER_STATE_H
@@ -9,8 +9,9 @@
 #include <pthread.h>
 
 #include "base/fork_mark.h"
+#include "engine/desk.h"
 #include "engine/engine.h"
-#include "engine/worker.h"
+#include "net/doorbell.h"
 
 enum { TRAIL_MISSED_AT_ONCE = 64 };
 

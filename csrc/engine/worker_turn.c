@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "engine/guest.h"
 #include "engine/life.h"
 #include "engine/worker_orders.h"
 

@@ -32,6 +32,11 @@ local function sent(count, more)
   return specs
 end
 
+--- Lets the client move until the server has a request.
+local function arrives(tm, sb)
+  repeat tm:sleep(0.01) until #sb:log() > 0
+end
+
 local function numbers(count)
   local list = {}
   for i = 1, count do list[i] = i end
@@ -148,7 +153,7 @@ end }
 add { name = "a timeout", requests = 1, options = { timeout = 0.15, retries = 0 },
   script = { { delay = 2 } }, run = gets(1) }
 
-add { name = "a timeout, then an answer", requests = 2, options = { timeout = 0.15 },
+add { name = "a timeout, then an answer", requests = 2, options = { timeout = 0.8 },
   script = { { delay = 2 } }, run = gets(1) }
 
 add { name = "a deadline", requests = 1, options = { deadline = 0.2 }, script = { { delay = 2 } },
@@ -226,10 +231,11 @@ add { name = "a call that is waited for twice", requests = 1, run = function(tm,
   tell(call:done())
 end }
 
-add { name = "a wait that runs out", requests = 1, script = { { delay = 0.3 } },
-  run = function(tm, tell)
+add { name = "a wait that runs out", requests = 1, script = { { delay = 0.8 } },
+  run = function(tm, tell, sb)
     local call = tm:send { path = "/workspaces/me" }
-    tell(call:wait(0.1))
+    arrives(tm, sb)
+    tell(call:wait(0.01))
     tell(call:wait())
   end }
 
@@ -244,7 +250,7 @@ add { name = "a callback", requests = 2, run = function(tm, tell)
 end }
 
 add { name = "a call that is cancelled before it is sent", requests = 1,
-  options = { concurrency = 1 }, script = { { delay = 0.2 } }, run = function(tm, tell)
+  options = { concurrency = 1 }, script = { { delay = 0.8 } }, run = function(tm, tell)
     local first, second = tm:send { path = "/workspaces/me" }, tm:send { path = "/contacts" }
     second:cancel()
     tell(second:wait())
@@ -252,9 +258,9 @@ add { name = "a call that is cancelled before it is sent", requests = 1,
   end }
 
 add { name = "a call that is cancelled in flight", requests = 1, script = { { delay = 2 } },
-  run = function(tm, tell)
+  run = function(tm, tell, sb)
     local call = tm:send { path = "/workspaces/me" }
-    call:wait(0.1)
+    arrives(tm, sb)
     call:cancel()
     tell(call:wait())
   end }

@@ -109,7 +109,7 @@ scenario("sleeps in the loop's way", function(host, world)
   end)
   host.run()
   same(3, slept)
-  assert(ticks > 1, ticks)
+  assert(ticks > 0) -- its first was due before any of the sleeps' ends
 end)
 
 scenario("fails as it does elsewhere", function(host, world)

@@ -64,10 +64,12 @@ function fields.number(body, names)
   return value
 end
 
---- A place in a list as text: a string, or a whole number; nil for anything else.
+--- A place in a list as text: a string, or a whole number; nil for anything else. An integer of Lua
+-- 5.3 is exact whatever its size; a float beyond 2^53 may be another number than the server's.
 ---@return string|nil
 function fields.text(value)
   if type(value) == "string" then return value end
+  if math.type and math.type(value) == "integer" then return ("%d"):format(value) end
   if type(value) ~= "number" or value % 1 ~= 0 or math.abs(value) >= WHOLE then return nil end
   return ("%.0f"):format(value)
 end

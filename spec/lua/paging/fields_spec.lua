@@ -49,6 +49,12 @@ describe("fields.text", function()
   for _, row in ipairs(rows) do
     it("of " .. tostring(row[1]), function() assert.equal(row[2], fields.text(row[1])) end)
   end
+
+  it("of numbers beyond 2^53, as the client decodes them", function()
+    for _, digits in ipairs { "9007199254740993", "-9223372036854775808", "18446744073709551615" } do
+      assert.equal(digits, fields.text(json.decode(digits)))
+    end
+  end)
 end)
 
 describe("fields.items", function()

@@ -221,6 +221,18 @@ local function wrong_way(self, items, following, response)
   self.looks = now_looks
 end
 
+-- Parameters by which a caller's own query may begin amid a list.
+local AMID = { "cursor", "page_token", "pageToken", "after", "page", "offset", "skip", "start" }
+
+--- Whether the answer is that of a list's beginning, as far as the request tells.
+local function is_whole(self)
+  if self.place or self.path:find("?", 1, true) then return false end
+  for _, name in ipairs(AMID) do
+    if queries.get(self.query, name) then return false end
+  end
+  return not (self.settings.param and queries.get(self.query, self.settings.param))
+end
+
 local MOST_EMPTY = 1000
 
 --- Items and next place of an answer; nil and what is wrong with it.
@@ -234,7 +246,7 @@ local function understand(self, data, response)
   local following
   following, problem = styles.next({
     body = data, headers = response.headers, items = items, place = self.place,
-    size = settings.per_page or tonumber(queries.get(self.query, "limit")),
+    size = settings.per_page or tonumber(queries.get(self.query, "limit")), whole = is_whole(self),
   }, settings)
   if following then problem = wrong_way(self, items, following, response) end
   if following and not problem and #items == 0 and self.empty + 1 >= MOST_EMPTY then

@@ -13,6 +13,7 @@ local repeats = require "trailmark.paging.repeats"
 local styles = require "trailmark.paging.styles"
 
 local STYLES = { auto = true, cursor = true, page = true, offset = true, link = true }
+local MORE = { "has_more", "hasMore", "has_next", "has_next_page", "hasNextPage" }
 local NUMBERED = { page = true, offset = true }
 
 local function read_settings(line)
@@ -67,7 +68,8 @@ local function check_end(answer, settings)
   local more = rawget(answer.body, "has_more")
   assert(more ~= true, "the list goes on, and yet it ended")
   local cursor = rawget(answer.body, "next_cursor")
-  if (style == "auto" or style == "cursor") and cursor ~= nil then
+  local left_over = #answer.items == 0 and fields.first(answer.body, MORE) == false
+  if (style == "auto" or style == "cursor") and cursor ~= nil and not left_over then
     assert(fields.is_none(cursor), "a cursor was passed over")
   end
 end
@@ -90,7 +92,7 @@ return function(input)
   local place = at and settings.style ~= "auto"
     and places.read(at, settings) or at and places.read("cursor=" .. at, settings) or nil
   local answer = {
-    body = decoded, items = items or {}, place = place, size = size,
+    body = decoded, items = items or {}, place = place, size = size, whole = not place,
     headers = { link = link ~= "" and link or nil },
   }
   local before = json.encode(decoded)

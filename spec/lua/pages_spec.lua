@@ -474,6 +474,19 @@ describe("a page that fails", function()
     assert.same({ 1 }, ids(list))
   end)
 
+  it("says so where the total is more than came, unless the query began amid the list", function()
+    local tm = serve(function() return '{"data":[{"id":1}],"total":3}' end)
+    local list, err = tm:collect("/contacts", { tag = "x", limit = 1 })
+    assert.is_nil(list)
+    assert.same({}, err.items)
+    assert.matches('"total" is 3, but the answer has 1 items', err.message)
+    for _, query in ipairs { { page = 3 }, { offset = 2 }, { cursor = "c" }, { after = "c" }, "page=3" } do
+      assert.same({ 1 }, ids(assert(tm:collect("/contacts", query))))
+    end
+    assert.same({ 1 }, ids(assert(tm:collect("/contacts?from=2"))))
+    assert.same({ 1 }, ids(assert(tm:collect("/contacts", { from = 2 }, { paginate = { param = "from" } }))))
+  end)
+
   it("lets an error of the caller's own function through, and can be asked for again", function()
     local tm = serve(numbered(1))
     local broken = true

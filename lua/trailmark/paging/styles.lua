@@ -20,6 +20,7 @@ local fields = require "trailmark.paging.fields"
 ---@field items table
 ---@field place? trailmark.paging.Place  where it stands; nil: at the beginning
 ---@field size? number                   how many items were asked for
+---@field whole? boolean                 the beginning was asked for, so a total counts these items
 
 local styles = {}
 
@@ -36,6 +37,13 @@ local PAGES = { "total_pages", "totalPages", "last_page", "page_count", "num_pag
 local TOTAL = { "total", "total_count", "totalCount", "total_items" }
 local SIZE = { "per_page", "perPage", "page_size", "pageSize", "limit" }
 local LIMIT = { "limit", "page_size", "pageSize", "per_page", "perPage" }
+
+-- Where an answer tells the next page, or that there is none.
+local PLACES = { "links", "_links" }
+for _, names in ipairs { LINKS, NEXT_NUMBER } do
+  for _, name in ipairs(names) do PLACES[#PLACES + 1] = name end
+end
+for _, row in ipairs(TOKENS) do PLACES[#PLACES + 1] = row[1] end
 
 --- The query parameter of a style, unless paginate.param names another.
 styles.params = { cursor = "cursor", page = "page", offset = "offset" }
@@ -62,8 +70,15 @@ end
 
 -- Cursor ------------------------------------------------------------------------------------------
 
+--- Some services tell a cursor to the very end, for whoever wants to ask again later: has_more says
+-- then that nothing follows. It is believed where the page bears it out by being empty.
+local function is_left_over(answer)
+  return #answer.items == 0 and has_more(answer.body) == false
+end
+
 --- The cursor in a field that is made for one.
 local function own_token(answer, settings)
+  if is_left_over(answer) then return nil end
   for _, row in ipairs(TOKENS) do
     local value, path = fields.first(answer.body, { row[1] })
     if not fields.is_none(value) then
@@ -211,6 +226,21 @@ local function from_option(answer, style, settings)
   return place(style, text, settings)
 end
 
+--- Whether the answer has a place for what follows: left empty, it says that nothing does.
+local function tells_end(answer)
+  local _, path = fields.first(answer.body, PLACES)
+  return path or answer.headers.link or has_more(answer.body) ~= nil
+end
+
+--- A total of more than came, of an answer that tells of nothing else.
+local function short_of(answer)
+  local total, count = fields.number(answer.body, TOTAL), #answer.items
+  if not answer.whole or not total or total <= count or tells_end(answer) then return nil end
+  local _, path = fields.first(answer.body, TOTAL)
+  return ('"%s" is %.0f, but the answer has %d items and does not tell where the list goes on')
+    :format(path, total, count)
+end
+
 --- What contradicts the end of a list that was not counted.
 local function unfinished(answer, style, settings)
   if style == "page" or style == "offset" then return nil end
@@ -225,6 +255,7 @@ local function unfinished(answer, style, settings)
   if not fields.is_none(unread) then
     return ('"%s" is a %s, which may mean anything'):format(name, type(unread))
   end
+  return style == "auto" and short_of(answer) or nil
 end
 
 --- Where the list goes on behind an answer.

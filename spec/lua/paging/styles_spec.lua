@@ -12,7 +12,7 @@ local function next_of(style, body, about)
   about = about or {}
   return styles.next({
     body = body, items = about.items or body.data or {}, headers = { link = about.link }, place = about.place,
-    size = about.size,
+    size = about.size, whole = about.whole,
   }, { style = style, param = about.param, next = about.next })
 end
 
@@ -26,6 +26,9 @@ describe("where a list goes on", function()
     { "a cursor behind an empty page", "cursor", { data = NONE, next_cursor = "c2" }, "c2" },
     { "a cursor in camel case", "cursor", { pageInfo = { nextCursor = "c2" } }, "c2" },
     { "next as a cursor", "cursor", { next = "/c2==" }, "/c2==" },
+    { "a cursor behind a page that calls itself the last", "cursor",
+      { data = ONE, next_cursor = "c2", has_more = false }, "c2" },
+    { "a cursor to ask again with later", "cursor", { data = NONE, next_cursor = "c2", has_more = false }, nil },
     { "no cursor", "cursor", { data = ONE }, nil },
     { "null", "cursor", { next_cursor = null }, nil },
     { "an empty cursor", "cursor", { next_cursor = "" }, nil },
@@ -131,10 +134,20 @@ describe("the style auto", function()
     { "the last page", { data = ONE, page = 2, total_pages = 2 } },
     { "the last offset", { data = ONE, offset = 40, total = 41 } },
     { "the last cursor", { data = ONE, next_cursor = null, has_more = false } },
+    { "a cursor to ask again with later", { data = NONE, next_cursor = "c2", has_more = false } },
     { "the last link", ONE, nil, { link = "</x?p=1>; rel=prev" } },
     { "a list that is whole", ONE },
     { "an object with a list", { data = ONE } },
-    { "a list with its total", { data = ONE, total = 1 } },
+    { "a list with its total", { data = ONE, total = 1 }, nil, { whole = true } },
+    { "a total of more beside a cursor that is null", { data = ONE, next_cursor = null, total = 41 }, nil,
+      { whole = true } },
+    { "a total of more beside has_more", { data = ONE, has_more = false, total = 41 }, nil, { whole = true } },
+    { "a total of more beside links", { data = ONE, links = {}, total = 41 }, nil, { whole = true } },
+    { "a total of more beside a Link header", { data = ONE, total = 41 }, nil,
+      { whole = true, link = "</x?p=1>; rel=first" } },
+    { "a part of a list with its total", { data = ONE, total = 41 }, nil, { whole = false } },
+    { "the end of a list of cursors with its total", { data = ONE, total = 41 }, nil,
+      { place = place("cursor", "c9") } },
   }
   for _, row in ipairs(rows) do
     it(("%s %s"):format(row[3] and "follows" or "ends with", row[1]), function()
@@ -159,6 +172,8 @@ describe("an answer is not the end of a list, but an error, with", function()
     { "a link where a cursor was expected", "cursor", { next = "https://h/x?p=2" }, '"next" of the answer is a link' },
     { "HAL where a cursor was expected", "cursor", { _links = { next = { href = "/x" } } }, "goes on by link" },
     { "a cursor where a link was expected", "link", { next_cursor = "c" }, "goes on by cursor" },
+    { "a total of more", "auto", { data = ONE, meta = { total_count = 41 } },
+      '"meta.total_count" is 41, but the answer has 1 items', { whole = true } },
     { "next as a number", "auto", { next = 2 }, '"next" is a number' },
     { "next as an object", "cursor", { next = { page = 2 } }, '"next" is a table' },
     { "a cursor that is an object", "cursor", { next_cursor = { id = 1 } }, '"next_cursor" of the answer is a table' },

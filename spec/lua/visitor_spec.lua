@@ -28,8 +28,9 @@ end
 describe("a visitor", function()
   it("waits at the doorbell for its call, under a number that is used again", function()
     run [[
-      for i = 1, 3 do assert(trailmark.assert(tm:get("/echo", { n = i })).query == "n=" .. i) end
-      assert(#host.visits >= 3)
+      -- One or other may have been answered before it was waited for.
+      for i = 1, 20 do assert(trailmark.assert(tm:get("/echo", { n = i })).query == "n=" .. i) end
+      assert(#host.visits > 1)
       for _, line in ipairs(host.visits) do assert(number(line) == number(host.visits[1])) end
     ]]
   end)
@@ -60,7 +61,7 @@ describe("a visitor", function()
     run [[
       tm:get "/echo"
       host.closed = true
-      assert(tm:get("/echo", { n = 1 }).query == "n=1")
+      for i = 1, 20 do assert(tm:get("/echo", { n = i }).query == "n=" .. i) end
       assert(host.naps > 0)
     ]]
   end)

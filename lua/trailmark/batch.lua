@@ -63,6 +63,7 @@ local function settings_of(self, item, i)
   local ok, spec = place.try(self.make, item, i)
   if not ok then
     if is_interruption(spec) or is_exhaustion(spec) then return self:give_up(spec) end
+    if errors.is(spec) then return nil, spec end
     return nil, argument("the function failed: " .. printable.raised(spec))
   end
   if spec == nil then return nil end
@@ -178,15 +179,35 @@ end
 
 -- The public functions ----------------------------------------------------------------------------
 
+--- The first element that an array lacks: with a hole `#` may end the same table here on one Lua and
+-- there on another.
+local function first_hole(list)
+  local count, last = 0, #list
+  for key in next, list do
+    if type(key) == "number" and key >= 1 and key % 1 == 0 then
+      count, last = count + 1, math.max(last, key)
+    end
+  end
+  if count == last then return nil end
+  local at = 1
+  while rawget(list, at) ~= nil do at = at + 1 end
+  return at
+end
+
+--- What is there in place of an array, or nil. What a metatable makes of a table is its affair.
+local function no_array(value)
+  if type(value) ~= "table" then return type(value) end
+  if getmetatable(value) ~= nil then return nil end
+  local name = #value == 0 and next(value)
+  if type(name) == "string" then return "a table with the field " .. checks.quoted(name) end
+  local hole = first_hole(value)
+  return hole and ("one that lacks element %d: leave no gap"):format(hole)
+end
+
 --- Raises where something is no array; one pair of braces is easily forgotten.
 local function check_array(value, wanted, level)
-  local got = type(value)
-  if got == "table" then
-    local name = #value == 0 and next(value)
-    if type(name) ~= "string" then return end
-    got = "a table with the field " .. checks.quoted(name)
-  end
-  error(("%s, got %s"):format(wanted, got), level + 1)
+  local got = no_array(value)
+  if got then error(("%s, got %s"):format(wanted, got), level + 1) end
 end
 
 --- `tm:all`.

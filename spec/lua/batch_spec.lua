@@ -66,6 +66,9 @@ describe("tm:all", function()
     raises("tm:all: call 1: options must be a table", function() tm:all { "/a" } end)
     raises("tm:all: the calls must be an array of tables, got string", function() tm:all "/a" end)
     raises("tm:all: the calls must be an array of tables, got nil", function() tm:all() end)
+    raises("tm:all: the calls must be an array of tables, got one that lacks element 2", function()
+      tm:all { { path = "/a" }, nil, { pth = "/b" } }
+    end)
     raises('tm:all: the calls must be an array of tables, got a table with the field "path"', function()
       tm:all { path = "/a" }
     end)
@@ -164,6 +167,22 @@ describe("tm:map", function()
     assert.matches("or nil, got trailmark.Call (done)", results[8].err.message, 1, true)
     assert.same({ done = 8, failed = 7, skipped = 0, stopped = false }, summary)
     assert.equal(2, #gate:seen())
+  end)
+
+  it("leaves an error of ours that the function raises as it is", function()
+    local raised
+    local results = tm:map({ 1 }, function()
+      local _, err = tm:get("/status/404")
+      raised = err
+      error(err)
+    end)
+    assert.equal(raised, results[1].err)
+    assert.equal("not_found", results[1].err.kind)
+  end)
+
+  it("takes false for an item like any other, and a table with more than its elements", function()
+    local results = tm:map({ 1, false, 3, header = "n" }, function(item) return item and get(item) or nil end)
+    assert.same({ 3, true, "/3" }, { #results, results[2].skipped, results[3].data.path })
   end)
 
   it("does so in a coroutine, too, but on 5.1, where what the function raises is the caller's", function()
@@ -411,6 +430,10 @@ describe("tm:map", function()
 
   it("raises at its caller for a mistake", function()
     raises("tm:map: the items must be an array, got nil", function() tm:map(nil, get) end)
+    local sparse = { [100] = 1 }
+    raises("tm:map: the items must be an array, got one that lacks element 1", function() tm:map(sparse, get) end)
+    raises("tm:map: the items must be an array, got one that lacks element 2: leave no gap",
+      function() tm:map({ 1, nil, 3 }, get) end)
     raises('tm:map: the items must be an array, got a table with the field "id"', function()
       tm:map({ id = 1 }, get)
     end)

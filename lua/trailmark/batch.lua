@@ -179,8 +179,7 @@ end
 
 -- The public functions ----------------------------------------------------------------------------
 
---- The first element that an array lacks: with a hole `#` may end the same table here on one Lua and
--- there on another.
+--- The first element that an array lacks: beyond one, what `#` counts differs from Lua to Lua.
 local function first_hole(list)
   local count, last = 0, #list
   for key in next, list do

@@ -187,6 +187,23 @@ describe("a started sandbox", function()
     assert.equal(200, talk.ask(sb, "GET", "/workspaces/me").status)
   end)
 
+  it("outlasts that nginx is stopped for a while, as those who want a server that hangs do", function()
+    local sb = started()
+    finally(function() sb:stop() end)
+    local nginx = talk.nginx_pid(sb.folder)
+    local keeper = tonumber(talk.lines("ps -o ppid= -p " .. nginx)[1])
+    local function is(pid, state)
+      return talk.eventually(function()
+        return #talk.lines(("grep '^ShdPnd:.0*$\\|^State:.%s' /proc/%d/status"):format(state, pid)) == 2
+      end)
+    end
+    os.execute("kill -STOP " .. nginx)
+    assert.is_true(is(nginx, "T"))
+    assert.is_true(is(keeper, "S")) -- it has been told, and waits again
+    os.execute("kill -CONT " .. nginx)
+    assert.equal(200, talk.ask(sb, "GET", "/workspaces/me").status)
+  end)
+
   it("stops in order when nginx is dead already", function()
     local sb = started()
     local nginx = talk.nginx_pid(sb.folder)

@@ -8,7 +8,7 @@
 --     caller is gone;
 --   - the caller's process itself, since a fork of the caller may hold the pipe;
 --   - the fifo `leash`: a line in it is the caller's `stop`;
---   - signals: SIGTERM ends it in order, SIGCHLD tells that nginx died.
+--   - signals: SIGTERM ends it in order, SIGCHLD tells that nginx may have died.
 -- It has a session of its own, so a terminal's Ctrl-C does not reach it, and
 -- none of the caller's descriptors. Should it be killed itself, nginx
 -- gets SIGTERM from the kernel.
@@ -54,7 +54,7 @@ local function sources(caller, ready, leash)
     { fd = leash, events = posix.POLLIN, fired = function() return true end },
     { fd = signals, events = posix.POLLIN, fired = function()
       local signal = posix.next_signal(signals)
-      return signal == posix.SIGTERM or signal == posix.SIGCHLD
+      return signal == posix.SIGTERM or signal == posix.SIGCHLD and posix.child_has_ended()
     end },
   }
   list[4] = { fd = ready, events = posix.POLLIN, fired = function()

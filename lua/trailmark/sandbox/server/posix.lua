@@ -11,6 +11,7 @@ int getppid(void);
 int setsid(void);
 int kill(int pid, int sig);
 int waitpid(int pid, int *status, int options);
+int waitid(int idtype, unsigned id, void *info, int options);
 void _exit(int status);
 int pipe(int fds[2]);
 int open(const char *path, int flags, ...);
@@ -45,6 +46,7 @@ posix.POLLIN, posix.POLLERR = 1, 8
 posix.O_RDWR, posix.O_NONBLOCK, posix.O_APPEND = 2, 2048, 1024
 posix.EINTR, posix.ESRCH = 4, 3
 
+local P_ALL, WNOHANG, WEXITED, WNOWAIT = 0, 1, 4, 0x1000000
 local PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 local SYS_PIDFD_OPEN, SYS_CLOSE_RANGE = 434, 436
 local CLOCK_REALTIME, CLOCK_BOOTTIME = 0, 7
@@ -123,6 +125,12 @@ end
 function posix.next_signal(fd)
   local info = ffi.new("uint32_t[32]")
   return C.read(fd, info, 128) == 128 and tonumber(info[0]) or 0
+end
+
+--- Whether a child has ended, or there is none. SIGCHLD tells of one that was stopped, too.
+function posix.child_has_ended()
+  local info = ffi.new("int[32]") -- si_signo comes first, and stays 0 where there is no news
+  return C.waitid(P_ALL, 0, info, WEXITED + WNOHANG + WNOWAIT) ~= 0 or info[0] ~= 0
 end
 
 function posix.close_range(first, last)

@@ -107,6 +107,7 @@ local function failed(client, handle, body, decode)
   local fields = handle:failure()
   if client._key.problem then fields.key_problem = client._key.problem end
   if fields.kind == "config" and client._key:asks() then fields.option = "key_function" end
+  fields.bare_base_url = client._bare_base_url
   if body and body ~= "" then
     local value
     if decode ~= false then value = json.decode(body) end

@@ -57,6 +57,7 @@ local errors = {}
 ---@field proxied? boolean       through the proxy of the option
 ---@field ignored_proxy? string|true  the proxy variable that is set but was not used
 ---@field option? string         kind config: the option at fault, "key" unless told
+---@field bare_base_url? boolean  base_url is an origin and no more
 
 -- Taken over as they are.
 local FIELDS = {
@@ -260,6 +261,7 @@ local function facts_of(fields)
     proxied = fields.proxied,
     ignored_proxy = type(proxy) == "string" and printable.text(proxy, 40) or proxy,
     option = fields.option,
+    bare_base_url = fields.bare_base_url,
   }
 end
 

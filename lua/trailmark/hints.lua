@@ -86,14 +86,15 @@ local function unauthorized(_, facts)
     "see " .. API_KEYS .. ": revoked, or rotated over 24 hours ago?")
 end
 
-local function not_found(err)
+local function not_found(err, facts)
   if err.method == "DELETE" and (err.attempts or 0) > 1 then
     return "an earlier attempt of this call may have deleted it"
   end
   if err.path and err.path:find("[{}]") then
     return "the path holds a {name} as it stands: fill it with the option params"
   end
-  return "not in this key's workspace, or a wrong id in the path"
+  return join("not in this key's workspace, or a wrong id in the path",
+    facts.bare_base_url and "base_url has no path: should it end in /v1?")
 end
 
 local function rate_limited(err)
@@ -228,6 +229,7 @@ hints.rows = {
 
 -- Statuses that deserve more than their kind's remedy.
 local BY_STATUS = {
+  [304] = "a header of the request asked for it: If-None-Match or If-Modified-Since",
   [405] = "the path does not offer this method; " .. REFERENCE,
   [413] = "the body is more than the service takes",
   [415] = "see content_type",
@@ -261,10 +263,9 @@ end
 ---@return string|nil
 function hints.remedy(err, facts)
   local status = err.status
-  if err.kind == "http" and status and status < 400 then
-    return redirected(err)
-  end
-  local remedy = err.kind == "http" and BY_STATUS[status] or hints.row(err.kind).remedy
+  local own = err.kind == "http" and BY_STATUS[status]
+  if err.kind == "http" and not own and status and status < 400 then return redirected(err) end
+  local remedy = own or hints.row(err.kind).remedy
   if type(remedy) == "function" then remedy = remedy(err, facts) end
   local made = type(err.attempts) == "number" and err.attempts or 0
   local attempted = made > 0 and err.kind ~= "timeout"

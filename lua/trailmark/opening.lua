@@ -94,6 +94,7 @@ return function(opts, level)
     handle = handle,
     headers = settings.headers,
     _base_url = settings.base_url,
+    _bare_base_url = settings.base_url:find("^%a+://[^/]*/?$") ~= nil,
     _scope = settings.pace_scope or settings.base_url,
     _key = source,
     _loop = settings.loop,

@@ -233,6 +233,9 @@ local function is_whole(self)
   return not (self.settings.param and queries.get(self.query, self.settings.param))
 end
 
+local WHERE_ITEMS = 'paginate.items is a field such as "data.contacts", or a function of the body'
+local BYTES = "decode = false leaves the body bytes: leave it out, or find the items by a function"
+
 local MOST_EMPTY = 1000
 
 --- Items and next place of an answer; nil and what is wrong with it.
@@ -241,7 +244,7 @@ local function understand(self, data, response)
   local items, problem = fields.items(data, settings.items, self.path)
   if not items then
     return nil, unusable(self, problem, data, response,
-      'paginate.items is a field such as "data.contacts", or a function of the body')
+      self.request.decode == false and BYTES or WHERE_ITEMS)
   end
   local following
   following, problem = styles.next({

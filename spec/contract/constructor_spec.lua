@@ -56,6 +56,7 @@ describe("trailmark.new raises, at its caller,", function()
     { "another client's name", { api_key = KEY }, 'did you mean "key"' },
     { "an option of a call", { idempotency_key = "x" }, "option of a call" },
     { "no table", KEY, "a key goes in as { key = ... }" },
+    { "the module itself", trailmark, "called with a colon, where a dot belongs: trailmark.new { ... }" },
     { "a wrong type", { timeout = "10" }, "timeout must be a number of seconds" },
     { "milliseconds", { timeout = 10000 }, "milliseconds" },
     { "both key and key_file", { key = KEY, key_file = "/k" }, "key and key_file are both given" },

@@ -23,12 +23,24 @@ local function fails(step, method)
   return err, response
 end
 
+describe("a 404", function()
+  it("asks for the path of base_url where that has none", function()
+    sb:script { { status = 404, times = 2 } }
+    local bare = trailmark.new { key = sb.key, base_url = sb.url:match("^%a+://[^/]+"), pace = "off" }
+    local _, err = bare:workspace()
+    assert.matches("base_url has no path: should it end in /v1?", err.hint, 1, true)
+    bare:close()
+    _, err = tm:workspace()
+    assert.falsy(err.hint:find("base_url", 1, true))
+  end)
+end)
+
 describe("a status", function()
   -- status, kind, hint, retryable as GET, outcome as GET, as POST
   local rows = {
     { 300, "http", "redirects are not followed", false, "rejected", "rejected" },
     { 301, "http", "redirects are not followed", false, "rejected", "rejected" },
-    { 304, "http", "redirects are not followed", false, "rejected", "rejected" },
+    { 304, "http", "If-None-Match", false, "rejected", "rejected" },
     { 400, "invalid", "err.body", false, "rejected", "rejected" },
     { 401, "unauthorized", "option key", false, "rejected", "rejected" },
     { 403, "forbidden", "scope", false, "rejected", "rejected" },

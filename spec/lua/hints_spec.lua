@@ -59,6 +59,7 @@ describe("hints.remedy", function()
       { "again at 00:00:00Z", "longer deadline" } },
     { "5xx", { kind = "server", status = 503 }, {}, { "status.trailmark.com" } },
     { "a redirect", { kind = "http", status = 302 }, {}, { "redirects", "base_url" } },
+    { "304", { kind = "http", status = 304 }, {}, { "If-None-Match", "-redirects" } },
     { "405", { kind = "http", status = 405 }, {}, { "method" } },
     { "413", { kind = "http", status = 413 }, {}, { "body" } },
     { "415", { kind = "http", status = 415 }, {}, { "content_type" } },

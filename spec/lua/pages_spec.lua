@@ -464,6 +464,12 @@ describe("a page that fails", function()
     assert.matches("paginate.items", tostring(err))
   end)
 
+  it("says so where decode = false left no items to find", function()
+    local tm = serve(numbered(1))
+    local _, err = tm:collect("/contacts", nil, { decode = false })
+    assert.matches("^decode = false leaves the body bytes", err.hint)
+  end)
+
   it("says so where it tells of more and not where", function()
     local tm = serve(function() return '{"data":[{"id":1}],"has_more":true}' end)
     local list, err = tm:collect("/contacts")

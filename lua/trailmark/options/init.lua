@@ -23,6 +23,7 @@ local OF_A_CALL = "it is an option of a call, not of the client"
 local OF_THE_CLIENT = "it is an option of trailmark.new, not of a call"
 local OF_LISTS = "it is an option of tm:pages, tm:each, tm:collect and tm:pager"
 local NOT_AN_OPTION = "it goes in beside the options, or into tm:request{...}"
+local OF_PAGINATE = "it goes into the option paginate, of lists"
 
 local client = schema.new(rows_of_client.rows, {
   rules = rows_of_client.rules,
@@ -32,7 +33,9 @@ local client = schema.new(rows_of_client.rows, {
 schema.fill(client.defaults, rows_of_client.defaults)
 
 local function call_notes(paginate_note)
-  local notes = schema.note_all({ paginate = paginate_note }, rows_of_client.rows, OF_THE_CLIENT)
+  local notes = { paginate = paginate_note }
+  for _, name in ipairs(rows_of_call.paginate.names) do notes[name] = OF_PAGINATE end
+  schema.note_all(notes, rows_of_client.rows, OF_THE_CLIENT)
   return schema.note_all(notes, rows_of_call.parts, NOT_AN_OPTION)
 end
 
@@ -65,6 +68,8 @@ local function raise(what, problem, level)
   error(("%s: %s"):format(what, problem), (level or 2) + 2)
 end
 
+local CALLED_WITH_A_COLON = "called with a colon, where a dot belongs: trailmark.new { ... }"
+
 local function not_a_table(what, value)
   local where = what == "trailmark.new" and type(value) == "string"
     and "; a key goes in as { key = ... }" or ""
@@ -79,6 +84,7 @@ end
 function options.client(opts, level)
   local what = "trailmark.new"
   if opts == nil then opts = {} end
+  if opts == package.loaded.trailmark then raise(what, CALLED_WITH_A_COLON, level) end
   if type(opts) ~= "table" then raise(what, not_a_table(what, opts), level) end
   local settings = schema.fill({}, client.defaults)
   local problem = schema.read(client, opts, settings)

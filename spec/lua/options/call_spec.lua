@@ -26,7 +26,7 @@ describe("options.call", function()
   local unknown = {
     { "time_out", '(did you mean "timeout"?)' }, { "key", "an option of trailmark.new" },
     { "query", "beside the options" }, { "body", "beside the options" },
-    { "paginate", "an option of tm:pages" },
+    { "paginate", "an option of tm:pages" }, { "max_items", "into the option paginate, of lists" },
     { "idempotencykey", '(did you mean "idempotency_key"?)' }, { 1, "options have names" },
   }
   for _, row in ipairs(unknown) do

@@ -46,7 +46,6 @@ describe_here("HAProxy", function()
     opts.env = { TRAILMARK_API_KEY = sb.key, TRAILMARK_BASE_URL = opts.url or sb.url }
     opts.services = opts.services or { "me", "slow", "many" }
     opts.lua = opts.lua or LUA
-    if opts.before then opts.before() end
     server = haproxy.start(opts)
     return server
   end
@@ -67,22 +66,22 @@ describe_here("HAProxy", function()
   end)
 
   it("ends when a task's call has ended, and waits for none that sleeps", function()
-    start { lua = LUA .. [[
+    local gate = gate_server.start()
+    finally(function() gate:stop() end)
+    start { url = gate.url, lua = LUA .. [[
       core.register_task(function()
         while true do tm:sleep(60) end
       end)
-      core.register_task(function()
-        core.Info "a task begins"
-        core.Info("it has " .. trailmark.assert(tm:get("/echo", "slow")).query)
-      end)
-    ]], before = function()
-      sb:script { { match = "GET /echo", delay = 1, times = 1 } }
-    end }
-    server:await_log "a task begins"
+      core.register_task(function() core.Info("it has " .. trailmark.assert(tm:get "/hold").path) end)
+    ]] }
+    haproxy.await("the call", function() return #gate:held() == 1 end)
     local pid = server:pid()
+    haproxy.await("its wait", function() return server:command("show sess"):find("proto=?", 1, true) end)
     server:signal "USR1"
+    server:await_log "Proxy spec stopped"
+    gate:release()
     assert.is_true(haproxy.await("the worker's end", function() return not haproxy.lives(pid) end) < 5)
-    assert.matches("it has slow", server:log "it has")
+    assert.matches("it has /hold", server:log "it has")
   end)
 
   local BACKEND = "  default_backend waiting\nbackend waiting\n  option abortonclose\n"

@@ -6,6 +6,7 @@
 local checks = require "trailmark.checks"
 local core = require "trailmark.core"
 local errors = require "trailmark.errors"
+local gap = require "trailmark.gap"
 local group = require "trailmark.group"
 local is_exhaustion = require "trailmark.exhaustion"
 local is_interruption = require "trailmark.interruption"
@@ -179,28 +180,14 @@ end
 
 -- The public functions ----------------------------------------------------------------------------
 
---- The first element that an array lacks: beyond one, what `#` counts differs from Lua to Lua.
-local function first_hole(list)
-  local count, last = 0, #list
-  for key in next, list do
-    if type(key) == "number" and key >= 1 and key % 1 == 0 then
-      count, last = count + 1, math.max(last, key)
-    end
-  end
-  if count == last then return nil end
-  local at = 1
-  while rawget(list, at) ~= nil do at = at + 1 end
-  return at
-end
-
 --- What is there in place of an array, or nil. What a metatable makes of a table is its affair.
 local function no_array(value)
   if type(value) ~= "table" then return type(value) end
   if getmetatable(value) ~= nil then return nil end
   local name = #value == 0 and next(value)
   if type(name) == "string" then return "a table with the field " .. checks.quoted(name) end
-  local hole = first_hole(value)
-  return hole and ("one that lacks element %d: leave no gap"):format(hole)
+  local at = gap(value)
+  return at and ("one that lacks element %d: leave no gap"):format(at)
 end
 
 --- Raises where something is no array; one pair of braces is easily forgotten.

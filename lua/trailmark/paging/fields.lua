@@ -1,5 +1,6 @@
 --- Where the parts of a page stand in a decoded body. Pure.
 
+local gap = require "trailmark.gap"
 local json = require "trailmark.json"
 
 local fields = {}
@@ -111,6 +112,15 @@ local function at_path(body, path)
   return nil, ('no items: paginate.items = "%s" finds %s there, not an array'):format(path, found)
 end
 
+--- What keeps a function's result from being a list that ends at its end, or nil.
+local function no_list(value)
+  if type(value) ~= "table" then return "a " .. type(value) .. ", not a table" end
+  if getmetatable(value) ~= nil then return nil end
+  local at = gap(value)
+  if at then return ("an array that lacks element %d: leave no gap"):format(at) end
+  return #value == 0 and next(value) ~= nil and "an object, not an array" or nil
+end
+
 --- The items of a page.
 ---@param body any
 ---@param where? string|fun(body: any): table  paginate.items
@@ -121,9 +131,9 @@ function fields.items(body, where, path)
   if where == nil then return search(body, path) end
   if type(where) == "string" then return at_path(body, where) end
   local items = where(body)
-  if type(items) == "table" then return items end
-  return nil, ("no items: the function paginate.items returned a %s, not a table"):format(
-    type(items))
+  local problem = no_list(items)
+  if not problem then return items end
+  return nil, "no items: the function paginate.items returned " .. problem
 end
 
 return fields

@@ -100,6 +100,8 @@ describe("fields.items", function()
     { "a field that is an object", { rows = { a = 1 } }, "rows", "finds an object there" },
     { "a field that is a string", { rows = "x" }, "rows", "finds a string there" },
     { "a function that finds nothing", {}, function() end, "the function paginate.items returned a nil" },
+    { "a function's object", { a = 1 }, function(body) return body end, "returned an object, not an array" },
+    { "a function's array with a gap", {}, function() return { 1, nil, 3 } end, "lacks element 2: leave no gap" },
   }
   for _, row in ipairs(lost) do
     it("does not take " .. row[1] .. " for an empty list", function()

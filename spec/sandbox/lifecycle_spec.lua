@@ -86,6 +86,19 @@ describe("a started sandbox", function()
     two:stop()
   end)
 
+  it("has two ports where HTTPS is wanted, whatever chance says", function()
+    local host = require("trailmark.sandbox.host")
+    local random_port, drawn = host.random_port, {}
+    finally(function() host.random_port = random_port end)
+    host.random_port = function() -- each twice
+      drawn[#drawn + 1] = #drawn % 2 == 0 and random_port() or drawn[#drawn]
+      return drawn[#drawn]
+    end
+    local sb = started({ https = true })
+    assert.not_equal(talk.port(sb.url), talk.port(sb.http_url))
+    sb:stop()
+  end)
+
   it("stops when it is collected", function()
     local sb = started()
     local url, folder = sb.url, sb.folder

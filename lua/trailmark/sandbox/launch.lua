@@ -82,6 +82,15 @@ local function command(programs, settings, ports)
   })
 end
 
+-- One to try for HTTP, another for HTTPS where that is wanted.
+local function ports_to_try(tls)
+  local ports = { host.random_port() }
+  while tls and (not ports[2] or ports[2] == ports[1]) do
+    ports[2] = host.random_port()
+  end
+  return ports
+end
+
 -- Reads until the keeper is ready, or until nginx gave up.
 local function await(pipe)
   local folder, said = nil, {}
@@ -122,7 +131,7 @@ function launch.start(settings, tls, wanted_nginx)
   end
   local err
   for _ = 1, ATTEMPTS do
-    settings.ports = { host.random_port(), tls and host.random_port() or nil }
+    settings.ports = ports_to_try(tls)
     local pipe = assert(io.popen(command(programs, settings, settings.ports), "r"))
     local folder, said = await(pipe)
     if folder then

@@ -157,12 +157,16 @@ local function too_large(err, facts)
     "raise max_response_bytes or ask for less at a time")
 end
 
-local PIN_MISMATCH = 90 -- CURLE_SSL_PINNEDPUBKEYNOTMATCH
+local BY_TLS_CODE = {
+  [77] = CONFIG.ca_file .. "; without it the system's have to be installed", -- ..._CACERT_BADFILE
+  [90] = "the server's public key is not the one of pinned_public_key: a new certificate, or"
+    .. " somebody in between", -- CURLE_SSL_PINNEDPUBKEYNOTMATCH
+}
 
 local function tls(err)
-  if err.curl_code == PIN_MISMATCH then
-    return "the server's public key is not the one of pinned_public_key: a new certificate, or"
-      .. " somebody in between"
+  if BY_TLS_CODE[err.curl_code] then return BY_TLS_CODE[err.curl_code] end
+  if tostring(err.message):find("wrong version number", 1, true) then -- OpenSSL's words
+    return "no TLS is spoken there: check the port of base_url"
   end
   return "check base_url's host name, this machine's clock and its CA certificates; ca_file names"
     .. " a CA of your own"

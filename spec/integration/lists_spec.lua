@@ -168,6 +168,7 @@ describe("a list without an end", function()
     end)
     finally(function() server:stop() end)
     local child = process.lua(([[
+      io.stdout:setvbuf "line"
       local tm = require "trailmark".new { key = "tm_live_x", base_url = os.getenv "URL", pace = "off" }
       local function resident()
         local file = assert(io.open "/proc/self/smaps_rollup")

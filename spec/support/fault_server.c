@@ -36,12 +36,11 @@ static struct {
   struct fault_plan plans[MOST_PLANS];
   size_t plan_count;
   bool every, calm, deaf;
-  int holder; /* bound to the port and nothing else, so that it stays ours without a listener */
   int listener;
   unsigned port;
   struct fault_connection *connections[MOST_CONNECTIONS];
   unsigned connection_count;
-} script = {.holder = -1, .listener = -1};
+} script = {.listener = -1};
 
 static FILE *commands, *answers; /* the control connection */
 
@@ -76,12 +75,11 @@ static int listen_on_loopback(int flags, unsigned *port) {
 
 static void end_script(void) {
   if (script.listener >= 0) close(script.listener);
-  if (script.holder >= 0) close(script.holder);
   for (unsigned i = 0; i < script.connection_count; i++)
     fault_connection_end(script.connections[i]);
   for (size_t i = 0; i < script.plan_count; i++) fault_plan_clear(&script.plans[i]);
   memset(&script, 0, sizeof script);
-  script.holder = script.listener = -1;
+  script.listener = -1;
   fault_log_clear();
 }
 
@@ -115,9 +113,11 @@ static void accept_all(void) {
 
 /* ---- commands -------------------------------------------------------------------------------- */
 
+/* A socket that is bound to the port, and nothing else, keeps it ours without a listener and beyond
+ * the script's end, so that no other script has it: clients keep connections that died. */
 static void go(const char *line) {
   script.every = strcmp(line, "go every\n") == 0;
-  script.holder = bind_on_loopback(0, &script.port);
+  (void)bind_on_loopback(0, &script.port);
   script.listener = listen_on_loopback(SOCK_NONBLOCK, &script.port);
   fprintf(answers, "port %u\n", script.port);
 }

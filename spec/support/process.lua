@@ -8,7 +8,7 @@ local os_process = require "trailmark_testing".process
 
 local unpack_all = unpack or table.unpack
 
-local LONGEST = 20 -- seconds; a spec that waits longer has hung
+local LONGEST = 60 -- seconds; a child that says nothing for longer has hung
 
 local process = { KILL = 9, INT = 2, TERM = 15, id = os_process.id }
 
@@ -112,12 +112,14 @@ function Process:kill(signal)
   os_process.kill(self.pid, signal)
 end
 
-local function drain(fd)
-  local parts = {}
-  for more in function() return os_process.read(fd, LONGEST) end do
-    if more == "" then break end
+--- All that is said until the end; one that has hung is ended, which its signal tells.
+local function drain(self, fd)
+  local parts, more = {}, nil
+  repeat
     parts[#parts + 1] = more
-  end
+    more = os_process.read(fd, LONGEST)
+    if not more then self:kill(process.KILL) end
+  until more == "" or not more
   os_process.close(fd)
   return table.concat(parts)
 end
@@ -125,8 +127,8 @@ end
 --- Waits for the end. Returns all that was said, the exit code (or nil and the signal), and stderr.
 function Process:finish()
   if self.pid then
-    self.said = self.said .. drain(self.out)
-    if self.err then self.complaint = self.complaint .. drain(self.err) end
+    self.said = self.said .. drain(self, self.out)
+    if self.err then self.complaint = self.complaint .. drain(self, self.err) end
     self.kept_waiting = kept_waiting(self.pid) -- for spec/support/own_time.lua
     self.code, self.signal = os_process.wait(self.pid)
     self.pid = nil

@@ -44,7 +44,7 @@ enum trail_status trail_failure_of(int curl_code) {
 
 /* libcurl keeps the first error of a transfer, which may be none of its failure: it could not tell
  * the peer's address, for the connection had ended by then, and went on. There is no text at all
- * where that first one was of another connection, which was to be used again and was found dead. */
+ * where that first one was of another connection, which died as it was used again. */
 static bool tells(const char *text) {
   static const char aside[] = "getpeername() failed";
   return *text && strncmp(text, aside, sizeof aside - 1) != 0;

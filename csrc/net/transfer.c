@@ -82,12 +82,25 @@ static size_t on_body(char *bytes, size_t one, size_t size, void *context) {
   return CURL_WRITEFUNC_ERROR;
 }
 
+/* libcurl keeps the first error of a transfer, and may meet that while it closes kept connections
+ * which were found dead: only thereafter is it told where to write. */
+static void hear_errors(struct trail_transfer *transfer) {
+  curl_easy_setopt(transfer->easy, CURLOPT_ERRORBUFFER, transfer->error);
+}
+
+static int on_resolve(void *resolver, void *reserved, void *context) {
+  (void)resolver, (void)reserved;
+  hear_errors(context);
+  return 0;
+}
+
 /* Before each time the request is sent. libcurl sends it again by itself when a reused connection
  * dies before the answer; of a request that changes something the first copy may have acted, and
  * the next one is the engine's to decide on, and to count. */
 static int on_send(void *context, char *ip, char *local_ip, int port, int local_port) {
   struct trail_transfer *transfer = context;
   (void)ip, (void)local_ip, (void)port;
+  hear_errors(transfer);
   /* What libcurl 7.88 cannot copy it may leave out in silence, the query for one. */
   if (trail_memory_failures() != transfer->failures) return CURL_PREREQFUNC_ABORT;
   if (transfer->sends++ > 0 && transfer->once) return CURL_PREREQFUNC_ABORT;
@@ -99,6 +112,7 @@ static curl_socket_t on_open(void *context, curlsocktype purpose, struct curl_so
   struct trail_transfer *transfer = context;
   struct trail_host *host = transfer->host;
   (void)purpose;
+  hear_errors(transfer);
   transfer->error[0] = '\0'; /* what broke an earlier connection is not what may break this one */
   if (host && !trail_host_may_open(host, transfer)) {
     transfer->turned_back = true;
@@ -165,7 +179,8 @@ static CURLcode set_fixed(struct trail_transfer *transfer) {
   for (size_t i = 0; !code && i < sizeof fixed_numbers / sizeof fixed_numbers[0]; i++)
     code = curl_easy_setopt(easy, fixed_numbers[i].option, fixed_numbers[i].value);
   if (!code) code = curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
-  if (!code) code = curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->error);
+  if (!code) code = curl_easy_setopt(easy, CURLOPT_RESOLVER_START_FUNCTION, on_resolve);
+  if (!code) code = curl_easy_setopt(easy, CURLOPT_RESOLVER_START_DATA, transfer);
   if (!code) code = curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
   if (!code) code = curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
   if (!code) code = curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
@@ -320,6 +335,7 @@ enum trail_status trail_transfer_prepare(struct trail_transfer *transfer, struct
 void trail_transfer_launch(struct trail_transfer *transfer) {
   transfer->refused = transfer->turned_back = transfer->starved = false;
   transfer->error[0] = '\0';
+  curl_easy_setopt(transfer->easy, CURLOPT_ERRORBUFFER, NULL); /* see hear_errors */
   transfer->opened = 0;
   transfer->fd = -1;
   transfer->failures = trail_memory_failures();

@@ -121,6 +121,20 @@ describe("TLS with", function()
     tm:close()
   end)
 
+  it("a kept connection that was found dead before, of which the next one's failure is told no less", function()
+    local kept = rows.client(server, server:script({}, { scheme = "tls" }))
+    assert(kept:get "/thing")
+    local url = server:script({ { send "HTTP/1.1 400 Bad Request\r\n\r\n", finish } },
+      { scheme = "tls", every = true }) -- which ends that connection
+    kept:sleep(1.1) -- libcurl looks for such once a second
+    local tm = rows.client(server, url, { retries = 0 })
+    local _, err = tm:get "/thing"
+    assert.equal("tls", err.kind)
+    assert.matches("wrong version number", err.message)
+    kept:close()
+    tm:close()
+  end)
+
   -- By then the system does not know the peer any more, of which libcurl tells and goes on.
   it("an end before the client looked at its peer", function()
     local url = server:script({ { faults.await, reset } }, { scheme = "tls" })

@@ -97,6 +97,7 @@ describe("a kept connection", function()
   local function is_socket(what) return what:find "^socket:" ~= nil end
 
   --- The second call of a client, once something has come on the connection that the first opened.
+  --- What came as early as the first answer has ended that connection.
   local function then_call_late(call)
     return function(tm)
       local before, opened = os_process.descriptors(), nil
@@ -108,7 +109,7 @@ describe("a kept connection", function()
         end
       end
       local connection = { getfd = function() return opened end }
-      assert(#socket.select({ connection }, nil, 20) == 1, "the server said no more")
+      assert(not opened or #socket.select({ connection }, nil, 20) == 1, "the server said no more")
       return call(tm)
     end
   end

@@ -93,7 +93,7 @@ describe("a process that may open few descriptors", function()
     local limit = require "trailmark_testing".process.limit_descriptors
     limit(40)
     local tm = require "trailmark".new { key = os.getenv "KEY", base_url = os.getenv "URL", pace = "off",
-      concurrency = 100, retries = tonumber(os.getenv "RETRIES"), backoff = { base = 0.2, cap = 0.4 } }
+      concurrency = 100, retries = tonumber(os.getenv "RETRIES"), backoff = { base = 0.2, cap = 4 } }
     local calls, told, failed = {}, {}, 0
     for i = 1, 100 do calls[i] = tm:send { method = "GET", path = "/echo" } end
     for i = 1, 100 do

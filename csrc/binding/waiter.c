@@ -89,8 +89,7 @@ static int doorbell(lua_State *L) {
 
 /* wake(): the worker looks for what it was given. Who rings the doorbell need not. */
 static int wake(lua_State *L) {
-  (void)L;
-  trail_worker_wake();
+  if (trail_state_peek_desk(L)) trail_worker_wake();
   return 0;
 }
 

@@ -83,12 +83,10 @@ uint64_t trail_desk_asked(uint64_t number) {
   return seen;
 }
 
-bool trail_desk_listens(uint64_t number) {
-  trail_desk_lock();
+bool trail_desk_listens_locked(uint64_t number) {
   struct waiter *waiter = *place_of(number);
   bool listens = waiter && waiter->tick <= waiter->asked;
   if (listens) waiter->listens = true;
-  trail_desk_unlock();
   return listens;
 }
 

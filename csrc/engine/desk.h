@@ -51,8 +51,8 @@ struct trail_errand *trail_desk_lose_locked(uint64_t waiter);
 uint64_t trail_desk_asks(struct trail_desk *desk, uint64_t waiter);
 uint64_t trail_desk_asked(uint64_t waiter); /* the same once more */
 /* It waits, as it was about to, and sends no line: the doorbell knows its connection. False: there
- * are news already, and no ring will come. */
-bool trail_desk_listens(uint64_t waiter);
+ * are news already, and no ring will come. With the lock held. */
+bool trail_desk_listens_locked(uint64_t waiter);
 /* It waits for a call, by that id, whose ring is another's; 0: no longer. */
 void trail_desk_share(uint64_t waiter, uint64_t call_id);
 /* False: the call is done. */

@@ -35,7 +35,7 @@ const char *trail_worker_address(void);
  * worker. */
 TRAIL_MUST_USE enum trail_status trail_worker_submit(struct trail_desk *desk,
                                                      struct trail_call *call, uint64_t waiter);
-void trail_worker_wake(void);
+void trail_worker_wake(void); /* by one who has a desk */
 /* It waits, without having sent a line: the doorbell rings on the connection that it used last.
  * False: there are news already, and no ring will come. */
 bool trail_worker_listens(uint64_t waiter);

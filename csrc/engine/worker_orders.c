@@ -5,11 +5,18 @@
 #include "base/clock.h"
 #include "base/memory.h"
 
-void trail_worker_orders_end_sleep(void) {
-  uint64_t one = 1;
-  if (trail_worker.alive && trail_worker.asleep) (void)!write(trail_worker.wake, &one, sizeof one);
+bool trail_worker_orders_rouse(void) {
+  bool sleeps = trail_worker.alive && trail_worker.asleep;
   trail_worker.asleep = false;
+  return sleeps;
 }
+
+void trail_worker_orders_ring(bool sleeps) {
+  uint64_t one = 1;
+  if (sleeps) (void)!write(trail_worker.wake, &one, sizeof one);
+}
+
+void trail_worker_orders_end_sleep(void) { trail_worker_orders_ring(trail_worker_orders_rouse()); }
 
 bool trail_worker_orders_append(struct trail_errand *errand, enum trail_errand_kind kind,
                                 void *subject, int64_t now_us) {
@@ -25,6 +32,7 @@ bool trail_worker_orders_list(struct trail_errand *errand, enum trail_errand_kin
   int64_t now_us = trail_clock_boot_us();
   trail_desk_lock();
   bool listed = trail_worker_orders_append(errand, kind, subject, now_us);
+  trail_worker_orders_end_sleep();
   trail_desk_unlock();
   return listed;
 }

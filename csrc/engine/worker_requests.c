@@ -7,8 +7,9 @@
 
 void trail_worker_wake(void) {
   trail_desk_lock();
-  trail_worker_orders_end_sleep();
+  bool sleeps = trail_worker_orders_rouse();
   trail_desk_unlock();
+  trail_worker_orders_ring(sleeps);
 }
 
 /* ---- calls ----------------------------------------------------------------------------------- */
@@ -27,7 +28,11 @@ enum trail_status trail_worker_submit(struct trail_desk *desk, struct trail_call
   job->waiter = waiter;
   call->job = job;
   trail_guest_count_up(call->client);
-  (void)trail_worker_orders_list(&job->submit, TRAIL_ERRAND_SUBMIT, trail_call_retain(call));
+  trail_call_retain(call);
+  int64_t now_us = trail_clock_boot_us();
+  trail_desk_lock();
+  (void)trail_worker_orders_append(&job->submit, TRAIL_ERRAND_SUBMIT, call, now_us);
+  trail_desk_unlock();
   return TRAIL_OK;
 }
 
@@ -35,7 +40,6 @@ static void end(struct trail_call *call, enum trail_errand_kind kind) {
   if (trail_worker_is_done(call)) return;
   trail_call_retain(call);
   if (!trail_worker_orders_list(&call->job->end, kind, call)) trail_call_release(call);
-  trail_worker_wake();
 }
 
 void trail_worker_cancel(struct trail_call *call, enum trail_status why) {
@@ -57,8 +61,11 @@ struct trail_call *trail_worker_next(struct trail_desk *desk) {
 /* ---- waiters --------------------------------------------------------------------------------- */
 
 bool trail_worker_listens(uint64_t waiter) {
-  trail_worker_wake();
-  return trail_desk_listens(waiter);
+  trail_desk_lock();
+  bool listens = trail_desk_listens_locked(waiter), sleeps = trail_worker_orders_rouse();
+  trail_desk_unlock();
+  trail_worker_orders_ring(sleeps);
+  return listens;
 }
 
 void trail_worker_poke(uint64_t waiter) {
@@ -93,7 +100,6 @@ static void send_client(struct trail_client *client, enum trail_errand_kind kind
   trail_client_retain(client);
   if (!trail_worker_orders_list(trail_guest_errand(client, kind), kind, client))
     trail_client_release(client);
-  trail_worker_wake();
 }
 
 void trail_worker_close_client(struct trail_client *client) {
@@ -127,7 +133,6 @@ static enum trail_status send_key(struct trail_key_errand *change, enum trail_er
     return status;
   }
   (void)trail_worker_orders_list(&change->errand, kind, change);
-  trail_worker_wake();
   return TRAIL_OK;
 }
 

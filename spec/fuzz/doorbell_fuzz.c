@@ -397,7 +397,9 @@ static void wait_in_silence(struct world *world, struct waiter *waiter) {
   if (!waiter->number || waiter->listens) return;
   if (!is_known(world, waiter->number) || waits_for(world, waiter->number)) return;
   bool news = trail_desk_concerns(waiter->number, waiter->seen);
-  waiter->listens = trail_desk_listens(waiter->number);
+  trail_desk_lock();
+  waiter->listens = trail_desk_listens_locked(waiter->number);
+  trail_desk_unlock();
   CHECK(waiter->listens == !news);
 }
 

@@ -19,7 +19,7 @@ struct waiter {
 
 struct trail_desk {
   struct trail_job *first, *last; /* done, not yet detached */
-  uint64_t tick;
+  _Atomic(uint64_t) tick;         /* changed under the lock */
   struct trail_errand leave;
   /* Of the Lua thread alone: */
   struct trail_job *taken; /* detached, not yet handed out */
@@ -204,6 +204,7 @@ static void detach(struct trail_desk *desk) {
 }
 
 struct trail_call *trail_desk_next(struct trail_desk *desk) {
+  if (!desk->taken && desk->tick == desk->taken_tick) return NULL;
   if (!desk->taken) detach(desk);
   struct trail_job *job = desk->taken;
   if (job) desk->taken = job->next;

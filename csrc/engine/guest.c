@@ -146,11 +146,7 @@ unsigned trail_guest_live(struct trail_client *client) {
   return live;
 }
 
-void trail_guest_count_up(struct trail_client *client) {
-  trail_desk_lock();
-  client->guest->live++;
-  trail_desk_unlock();
-}
+void trail_guest_count_up_locked(struct trail_client *client) { client->guest->live++; }
 
 void trail_guest_set_closer(struct trail_client *client, uint64_t waiter) {
   trail_desk_lock();

@@ -53,7 +53,7 @@ bool trail_guest_has_news(struct trail_client *client);
 
 /* Its calls that are not done; without a guest those of the engine. */
 unsigned trail_guest_live(struct trail_client *client);
-void trail_guest_count_up(struct trail_client *client);
+void trail_guest_count_up_locked(struct trail_client *client); /* with the desks' lock */
 /* Who waits for the end of all of them; 0: nobody. */
 void trail_guest_set_closer(struct trail_client *client, uint64_t waiter);
 uint64_t trail_guest_closer(struct trail_client *client);

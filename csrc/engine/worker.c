@@ -72,13 +72,6 @@ static void pass_gate(void) {
   pthread_mutex_lock(&trail_worker.at_work);
 }
 
-static bool told_to_stop(void) {
-  trail_desk_lock();
-  bool stop = trail_worker.stop;
-  trail_desk_unlock();
-  return stop;
-}
-
 static void *run(void *unused) {
   int64_t idle_us = 0;
   (void)unused;
@@ -87,7 +80,7 @@ static void *run(void *unused) {
   pthread_mutex_lock(&trail_worker.at_work);
   struct trail_transport *transport = trail_engine_transport(trail_worker.engine);
   transport->lock = &trail_worker.at_work;
-  while (!told_to_stop()) {
+  while (!trail_worker.stop) {
     trail_worker_turn_take(transport);
     int64_t now_us = trail_clock_boot_us(), until_us = idle_until(&idle_us, now_us);
     if (until_us <= now_us && may_end()) {
@@ -158,7 +151,8 @@ static enum trail_status cross(void) {
   pthread_mutex_unlock(&trail_worker.at_work);
   if (status != TRAIL_OK) return status;
   own.to_be_joined = false;
-  trail_worker.alive = trail_worker.asleep = trail_worker.stop = false;
+  trail_worker.alive = false;
+  trail_worker.stop = trail_worker.asleep = false;
   trail_fork_mark_set(&trail_worker.mark);
   return TRAIL_OK;
 }
@@ -240,10 +234,7 @@ static void join_ended(void) {
 }
 
 static enum trail_status start(void) {
-  trail_desk_lock();
-  bool alive = trail_worker.alive;
-  trail_desk_unlock();
-  if (alive) return TRAIL_OK;
+  if (trail_worker.alive) return TRAIL_OK;
   join_ended();
   pthread_mutex_lock(&trail_worker.at_work);
   enum trail_status status = make_engine();
@@ -259,6 +250,7 @@ static enum trail_status start(void) {
 }
 
 enum trail_status trail_worker_start(void) {
+  if (trail_worker_runs()) return TRAIL_OK; /* and goes on to: whoever calls this has a desk */
   pthread_mutex_lock(&life);
   enum trail_status status = cross();
   if (status == TRAIL_OK) status = start();
@@ -274,12 +266,7 @@ void trail_worker_choose_doorbell(enum trail_doorbell_kind kind) {
 
 const char *trail_worker_fault(void) { return own.fault; }
 
-bool trail_worker_runs(void) {
-  trail_desk_lock();
-  bool alive = trail_worker.alive;
-  trail_desk_unlock();
-  return alive && !trail_worker_has_crossed();
-}
+bool trail_worker_runs(void) { return trail_worker.alive && !trail_worker_has_crossed(); }
 
 const char *trail_worker_address(void) {
   return trail_worker_runs() ? trail_doorbell_address(trail_worker.bell) : NULL;

@@ -41,6 +41,7 @@ struct trail_errand *trail_worker_orders_detach(void) {
   trail_desk_lock();
   struct trail_errand *first = trail_worker.first;
   trail_worker.first = NULL;
+  trail_worker.asleep = false;
   trail_desk_unlock();
   return first;
 }

@@ -28,6 +28,7 @@ bool trail_worker_orders_append(struct trail_errand *errand, enum trail_errand_k
 /* The same without the lock, and wakes the worker. */
 bool trail_worker_orders_list(struct trail_errand *errand, enum trail_errand_kind kind,
                               void *subject);
+/* By the worker, which is awake. */
 struct trail_errand *trail_worker_orders_detach(void);
 void trail_worker_orders_free_key(struct trail_key_errand *change);
 

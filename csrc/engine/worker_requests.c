@@ -27,10 +27,10 @@ enum trail_status trail_worker_submit(struct trail_desk *desk, struct trail_call
   job->desk = desk;
   job->waiter = waiter;
   call->job = job;
-  trail_guest_count_up(call->client);
   trail_call_retain(call);
   int64_t now_us = trail_clock_boot_us();
   trail_desk_lock();
+  trail_guest_count_up_locked(call->client);
   (void)trail_worker_orders_append(&job->submit, TRAIL_ERRAND_SUBMIT, call, now_us);
   trail_desk_unlock();
   return TRAIL_OK;

@@ -28,9 +28,10 @@ struct trail_worker {
   unsigned missed_count;
   bool asking; /* a question was passed on, and perhaps nobody has taken it */
   bool left;   /* somebody who was asked a question, perhaps */
+  /* Changed under the desks' lock, looked at anywhere: */
+  atomic_bool alive; /* takes errands, and goes on to while there is a desk */
+  atomic_bool stop;
   /* Under the desks' lock: */
-  bool alive; /* takes errands */
-  bool stop;
   bool asleep; /* and nobody has woken it yet */
   int wake;    /* an eventfd */
   unsigned desks;

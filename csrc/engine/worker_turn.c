@@ -250,14 +250,7 @@ int64_t trail_worker_turn_fall_asleep(int64_t idle_until_us) {
   return until_us;
 }
 
-static void rise(void) {
-  trail_desk_lock();
-  trail_worker.asleep = false;
-  trail_desk_unlock();
-}
-
 void trail_worker_turn_take(struct trail_transport *transport) {
-  rise();
   run_errands(); /* before the bells: who leaves may have said something else before */
   int64_t now_us = trail_clock_boot_us();
   for (int fd; (fd = transport->ops->readable(transport)) >= 0;) hear(fd, now_us);

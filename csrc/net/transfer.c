@@ -40,6 +40,15 @@ static enum trail_status note_version(struct trail_transfer *transfer, const cha
   return TRAIL_OK;
 }
 
+/* A server may say 408 of an idle connection just as a request comes there, and then answer that,
+ * too: whoever came next would be given the answer. RFC 9110, section 15.5.9, has the request
+ * repeated on another connection. */
+static void part_if_late(struct trail_transfer *transfer) {
+  const struct trail_head *head = &transfer->answer.head;
+  if (!head->complete || head->status != 408 || transfer->framed || transfer->parting) return;
+  transfer->parting = curl_easy_setopt(transfer->easy, CURLOPT_FORBID_REUSE, 1L) == CURLE_OK;
+}
+
 static size_t on_header(char *line, size_t one, size_t size, void *context) {
   struct trail_transfer *transfer = context;
   enum trail_status status = TRAIL_OK;
@@ -50,6 +59,7 @@ static size_t on_header(char *line, size_t one, size_t size, void *context) {
     why = "there is not enough memory for the header block";
     status = trail_head_line(&transfer->answer.head, line, one * size, &why);
   }
+  part_if_late(transfer);
   if (status == TRAIL_OK) return one * size;
   refuse(transfer, status, why);
   return CURL_WRITEFUNC_ERROR;
@@ -210,7 +220,7 @@ static enum trail_status adopt_profile(struct trail_transfer *transfer,
   curl_easy_cleanup(transfer->easy);
   transfer->easy = curl_easy_init();
   if (!transfer->easy) return TRAIL_NO_MEMORY;
-  transfer->plain = transfer->own = false; /* libcurl's own beginning */
+  transfer->plain = transfer->own = transfer->parting = false; /* libcurl's own beginning */
   CURLcode code = set_fixed(transfer);
   if (!code) code = trail_profile_set(profile, transfer->easy);
   if (!code) code = trail_profile_set_origin(request->url, transfer->easy, &transfer->origin);
@@ -290,8 +300,9 @@ static CURLcode set_method(struct trail_transfer *transfer, const struct trail_r
  * otherwise, and no other request finds them. */
 static CURLcode set_sharing(struct trail_transfer *transfer, bool own) {
   CURL *easy = transfer->easy;
-  if (own == transfer->own) return CURLE_OK;
+  if (own == transfer->own && !transfer->parting) return CURLE_OK;
   transfer->own = own;
+  transfer->parting = false;
   long newest = own ? CURL_SSLVERSION_MAX_TLSv1_3 : CURL_SSLVERSION_MAX_DEFAULT;
   CURLcode code = curl_easy_setopt(easy, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2 | newest);
   if (!code) code = curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, (long)own);

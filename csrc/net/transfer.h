@@ -37,6 +37,7 @@ struct trail_transfer {
   bool framed;                 /* it comes by HTTP/2, which tells its end */
   bool plain;                  /* `easy` is set for GET without a body */
   bool own;                    /* on a connection of its own, and `easy` is set for that */
+  bool parting;                /* its connection was told 408, and `easy` is set to close it */
   bool once;                   /* a second copy on the wire is not libcurl's to send */
   bool bodiless;               /* its answer has none, whatever its head says: HEAD */
   bool http1;                  /* HTTP/2 is not spoken with its server */

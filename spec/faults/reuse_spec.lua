@@ -13,6 +13,7 @@ local FINE = { fine = true }
 local GOOD = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\n"
   .. '{"fine":true}'
 local FORGED = (GOOD:gsub("fine", "evil"))
+local TOO_SLOW = "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n"
 
 --- The second call of a client whose first one went well, so that its connection stands.
 local function then_call(method, options)
@@ -72,6 +73,11 @@ local ROWS = {
     check = at_most(2) },
   { "reset as a POST without a key comes", kept(await, reset), call = UNKEYED, data = FINE,
     check = at_most(1) },
+  -- What the server still says there would be taken for the answer to the repetition.
+  { "told 408 as the next request comes, which is answered, too", kept(await, send(TOO_SLOW), read,
+    send(FORGED), hold), call = GET, data = FINE, attempts = 2, check = at_most(2) },
+  { "told 408 as a POST with a key comes, which is answered, too", kept(await, send(TOO_SLOW), read,
+    send(FORGED), hold), call = POST, data = FINE, attempts = 2, check = at_most(2) },
   { "silent as the next request comes", kept(read, hold), call = GET, data = FINE,
     options = { timeout = 0.2 }, check = at_most(2), within = 1 },
 }

@@ -72,10 +72,16 @@ end
 --- Waits until these are done; returns the ids that were told meanwhile.
 function Visitor:finish(...)
   local told = {}
-  for _, handle in ipairs { ... } do
-    while not handle:done() do self:wait() end
+  local function take_in()
+    for id in core.next_finished do told[id] = true end
   end
-  for id in core.next_finished do told[id] = true end
+  for _, handle in ipairs { ... } do
+    while not handle:done() do
+      self:wait()
+      take_in() -- what it was rung for, or it would be rung for that again and again
+    end
+  end
+  take_in()
   return told
 end
 

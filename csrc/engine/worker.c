@@ -204,20 +204,18 @@ static enum trail_status make_door(void) {
 static enum trail_status make_thread(void) {
   sigset_t before;
   trail_desk_lock();
-  trail_worker.alive = true;
   trail_worker.stop = trail_worker.asleep = false;
   trail_desk_unlock();
   trail_signals_hold(&before);
   int problem = pthread_create(&own.thread, NULL, run, NULL);
   trail_signals_release(&before);
-  if (problem == 0) {
-    own.to_be_joined = true;
-    return TRAIL_OK;
-  }
+  if (problem)
+    return complain(TRAIL_CONFIG, "no thread can be started (see RLIMIT_NPROC)", problem);
+  own.to_be_joined = true;
   trail_desk_lock();
-  trail_worker.alive = false;
+  trail_worker.alive = true; /* not before: others look at it without `life` */
   trail_desk_unlock();
-  return complain(TRAIL_CONFIG, "no thread can be started (see RLIMIT_NPROC)", problem);
+  return TRAIL_OK;
 }
 
 static void register_handlers(void) {

@@ -28,7 +28,7 @@ static void push_rate(lua_State *L, const struct trail_call *call) {
 }
 
 static void push_response(lua_State *L, const struct trail_call *call) {
-  bool identified = call->facts.request_id.size > 0, keyed = call->idempotency_key != NULL;
+  bool identified = call->facts.request_id.size > 0, keyed = call->key_line != NULL;
   lua_createtable(L, 0, 6 + identified + keyed + call->facts.has_rate);
   FIELD(lua_pushinteger, "status", call->answer.head.status);
   /* The key is still there only where the answer sends it back. */
@@ -39,7 +39,7 @@ static void push_response(lua_State *L, const struct trail_call *call) {
   FIELD(lua_pushstring, "method", trail_method_name(call->method));
   FIELD(lua_pushstring, "url", call->url);
   if (identified) FIELD(push_slice, "request_id", call->facts.request_id);
-  if (keyed) FIELD(lua_pushstring, "idempotency_key", call->idempotency_key);
+  if (keyed) FIELD(lua_pushstring, "idempotency_key", trail_call_idempotency_key(call));
   if (call->facts.has_rate) FIELD(push_rate, "rate", call);
 }
 
@@ -156,7 +156,7 @@ void trail_result_push_failure(lua_State *L, const struct trail_call *call, cons
   FIELD(lua_pushnumber, "time", (lua_Number)call->done_wall_ms / 1e3);
   FIELD(lua_pushstring, "outcome", trail_verdict_outcome_name(call->outcome));
   FIELD(lua_pushboolean, "retryable", call->repeatable && !found_later);
-  if (call->idempotency_key) FIELD(lua_pushstring, "idempotency_key", call->idempotency_key);
+  if (call->key_line) FIELD(lua_pushstring, "idempotency_key", trail_call_idempotency_key(call));
   if (call->keyless) FIELD(lua_pushboolean, "keyless", 1);
   if (call->answer.curl_code) FIELD(lua_pushinteger, "curl", call->answer.curl_code);
   if (call->history) FIELD(push_history, "history", call);

@@ -17,7 +17,7 @@ static enum trail_status begin_transfer(struct trail_engine *engine, struct trai
   struct trail_secret *authorization = trail_keyring_authorization(&client->keyring, now_us);
   trail_secret_release(call->authorization);
   call->authorization = authorization ? trail_secret_retain(authorization) : NULL;
-  bool repeatable = call->idempotency_key || trail_method_is_idempotent(call->method);
+  bool repeatable = call->key_line || trail_method_is_idempotent(call->method);
   struct trail_request request = {
       .profile = &client->profile,
       .method = trail_method_name(call->method),

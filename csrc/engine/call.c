@@ -43,7 +43,7 @@ static void build_headers(struct trail_call *call, const struct trail_call_spec 
   }
   if (!spec->idempotency_key.size) return;
   call->key_line = own;
-  call->idempotency_key = put(own, KEY_HEADER, sizeof KEY_HEADER - 1);
+  put(own, KEY_HEADER, sizeof KEY_HEADER - 1);
   put(own + sizeof KEY_HEADER - 1, spec->idempotency_key.bytes, spec->idempotency_key.size);
 }
 
@@ -119,6 +119,10 @@ void trail_call_remember(struct trail_call *call, int http_status, enum trail_st
 void trail_call_forget_key(struct trail_call *call) {
   trail_secret_release(call->authorization);
   call->authorization = NULL;
+}
+
+const char *trail_call_idempotency_key(const struct trail_call *call) {
+  return call->key_line ? call->key_line + sizeof KEY_HEADER - 1 : NULL;
 }
 
 struct trail_slice trail_call_path(const struct trail_call *call) {

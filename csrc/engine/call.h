@@ -64,7 +64,7 @@ struct trail_history {
   int64_t elapsed_us;
 };
 
-/* Thousands may wait in line, so the order of the fields leaves few gaps. */
+/* Thousands may wait in line, so the order and the width of the fields leave few gaps. */
 struct trail_call {
   struct trail_timer timer; /* first: the engine finds the call by it */
   uint64_t id;
@@ -75,20 +75,19 @@ struct trail_call {
   struct trail_transfer *transfer;
   struct trail_job *job; /* in the worker's hands (desk.h); NULL: driven inline */
   atomic_uint holders;   /* who holds it and who drives it may be two threads */
-  enum trail_call_state state;
-  enum trail_pacer_priority priority;
+  enum trail_call_state state : 8;
+  enum trail_pacer_priority priority : 8;
+  enum trail_method method : 8;
+  enum trail_limit limit : 8;       /* part of the result */
   bool announced;                   /* its end is to be listed for its owner */
   bool held_back;                   /* the pacer made it wait, since it was last admitted */
   bool admitted;                    /* the ticket is out */
   bool connection_doubted;          /* the last attempt had no whole answer, and used it alone */
+  uint32_t path_at, path_size;      /* within `url`, without query */
   struct trail_pacer_ticket ticket; /* of the current attempt */
 
-  enum trail_method method;
-  enum trail_limit limit;      /* part of the result */
-  uint32_t path_at, path_size; /* within `url`, without query */
-  const char *headers;         /* the client's, or behind `url` */
-  const char *key_line;        /* one line more, behind `url`; NULL: none */
-  const char *idempotency_key; /* within `key_line`; NULL: none on the wire */
+  const char *headers;  /* the client's, or behind `url` */
+  const char *key_line; /* one line more, with the idempotency key, behind `url`; NULL: none */
   char *body;
   size_t body_size;
   /* Of the current attempt; once done, only where a success sends the key back. */
@@ -108,8 +107,8 @@ struct trail_call {
 
   /* The result, once done. */
   bool repeatable;
-  enum trail_status result;
-  enum trail_outcome outcome;
+  enum trail_status result : 8;
+  enum trail_outcome outcome : 8;
   int64_t retry_after_ms; /* -1: the server did not say */
   int64_t done_us, done_wall_ms;
   struct trail_answer answer;
@@ -130,6 +129,9 @@ void trail_call_remember(struct trail_call *call, int http_status, enum trail_st
 
 /* The call has no more use for the key it was asked with. */
 void trail_call_forget_key(struct trail_call *call);
+
+/* The one on the wire; NULL: none. */
+const char *trail_call_idempotency_key(const struct trail_call *call);
 
 /* Relative to the base URL, as the caller wrote it, without query. */
 struct trail_slice trail_call_path(const struct trail_call *call);

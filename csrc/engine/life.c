@@ -133,7 +133,7 @@ struct trail_attempt trail_life_describe(const struct trail_call *call, enum tra
   const struct trail_answer *answer = &call->answer;
   return (struct trail_attempt){
       .method = call->method,
-      .keyed = call->idempotency_key != NULL,
+      .keyed = call->key_line != NULL,
       .sent = answer->sent,
       .head_complete = answer->head.complete,
       .complete = answer->failure == TRAIL_OK,

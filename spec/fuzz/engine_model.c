@@ -17,7 +17,7 @@ struct model_call *model_find(struct model *model, const struct trail_call *call
 }
 
 static bool is_unkeyed_write(const struct trail_call *call) {
-  return !call->idempotency_key && !trail_method_is_idempotent(call->method);
+  return !call->key_line && !trail_method_is_idempotent(call->method);
 }
 
 static unsigned most_attempts(const struct trail_call *call) {
@@ -125,7 +125,7 @@ static void check_begin(struct model *model, const struct fake_attempt *attempt)
   CHECK(++record->starts == call->attempts && record->starts <= most_attempts(call));
   CHECK(call->attempts - call->key_tries <= call->retries + 1);
   CHECK(call->started_us >= record->not_before_us && call->started_us < call->deadline_at_us);
-  if (call->idempotency_key) CHECK(strstr(attempt->headers, call->idempotency_key));
+  if (call->key_line) CHECK(strstr(attempt->headers, trail_call_idempotency_key(call)));
   check_key(model, record->client, attempt);
   count_in_window(client, record);
   count_in_ceiling(client, record, 1);

@@ -661,7 +661,7 @@ static int look_at_call(lua_State *L) {
   set_number(L, "retry_after_ms", (double)call->retry_after_ms);
   set_number(L, "waited", (double)call->waited_us);
   set_number(L, "elapsed", (double)(call->done_us - call->submitted_us));
-  set_text(L, "idempotency_key", call->idempotency_key);
+  set_text(L, "idempotency_key", trail_call_idempotency_key(call));
   set_flag(L, "has_authorization", call->authorization != NULL);
   set_flag(L, "has_timer", call->timer.place != TRAIL_TIMER_UNSET);
   set_flag(L, "has_rate", call->facts.has_rate);

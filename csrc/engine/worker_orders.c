@@ -5,6 +5,11 @@
 #include "base/clock.h"
 #include "base/memory.h"
 
+enum { LINGER_US = 60000000 };
+
+struct trail_worker trail_worker = {
+    .at_work = PTHREAD_MUTEX_INITIALIZER, .wake = -1, .linger_us = LINGER_US};
+
 bool trail_worker_orders_rouse(void) {
   bool sleeps = trail_worker.alive && trail_worker.asleep;
   trail_worker.asleep = false;
